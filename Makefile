@@ -1,0 +1,90 @@
+# A short front of the CMake presets: results lie in build/, `make` lists the targets.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+# Warnings of the release build are errors, in continuous integration only.
+WERROR ?= $(if $(filter true,$(CI)),1,0)
+# Seconds for each target of `make fuzz`.
+FUZZ_SECONDS ?= 60
+# Debian's mosquitto is not on a plain user's path.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+C_FILES = $(shell find core sim gateway tests fuzz bench tools -name '*.[ch]' 2>/dev/null)
+
+# $(call need,PURPOSE,COMMANDS,PKG-CONFIG MODULES): stops when one is missing, and says what brings it.
+define need
+	@lacks=; \
+	for c in $(2); do command -v $$c >/dev/null || lacks="$$lacks $$c"; done; \
+	for m in $(3); do pkg-config --exists $$m 2>/dev/null || lacks="$$lacks $$m"; done; \
+	test -z "$$lacks" || { echo "make $@: missing:$$lacks; run ./bootstrap $(1)" >&2; exit 1; }
+endef
+# $(call cmake,PRESET,TARGET[,OPTIONS]), $(call ctest,PRESET)
+cmake = cmake --preset $(1) $(3) >/dev/null && cmake --build --preset $(1) --target $(2)
+ctest = ctest --preset $(1) -j $(JOBS)
+
+need_build = $(call need,run,gcc cmake ninja pkg-config,libmosquitto inih libsystemd)
+need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
+	arm-none-eabi-gcc clang-format,libmosquitto inih libsystemd cmocka)
+
+.PHONY: help build run test bench fuzz coverage check-captures format check-format tidy install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+build: ## build the gateway: build/smart-connect
+	$(need_build)
+	$(call cmake,release,smart-connect,-DWERROR=$(WERROR))
+
+run: build ## try it: a simulated meter, a broker and a live view; Ctrl-C ends it
+	$(call need,run,mosquitto)
+	tools/demo
+
+test: ## all tests, then again with sanitizers, then a short fuzzing
+	$(need_test)
+	$(call cmake,release,all,-DWERROR=$(WERROR))
+	$(call ctest,release)
+	$(call cmake,asan,all)
+	$(call ctest,asan)
+	$(call cmake,fuzz,all)
+	$(call ctest,fuzz)
+
+bench: build ## measure, and write docs/performance.md
+	$(call need,test,python3 valgrind strace mosquitto,libmodbus)
+	$(call cmake,release,bench)
+	bench/run
+
+fuzz: ## try to break the parsers, FUZZ_SECONDS=60 each
+	$(call need,test,cmake ninja pkg-config clang)
+	$(call cmake,fuzz,fuzz,-DFUZZ_SECONDS=$(FUZZ_SECONDS))
+
+coverage: ## line coverage of core/ by its unit tests; fails under 95 %
+	$(call need,test,gcc cmake ninja pkg-config gcovr arm-none-eabi-gcc,libmosquitto inih libsystemd cmocka)
+	$(call cmake,coverage,all)
+	find build/coverage -name '*.gcda' -delete
+	$(call ctest,coverage)
+	gcovr --root . --filter core/ --exclude '.*_test\.c' --fail-under-line 95 build/coverage
+
+check-captures: build ## decode your own recorded telegrams: CAPTURES=DIR
+	@if test -d "$(CAPTURES)"; then tests/check-captures build/smart-connect "$(CAPTURES)"; \
+	else echo "skipped: no folder CAPTURES='$(CAPTURES)'"; fi
+
+format: ## format all C sources
+	$(call need,test,clang-format)
+	clang-format -i $(C_FILES)
+
+check-format: ## check format and style rules
+	$(call need,test,clang-format)
+	tests/style.sh
+
+tidy: ## static analysis with clang-tidy
+	$(call need,test,clang-tidy cmake ninja pkg-config,libmosquitto inih libsystemd cmocka)
+	cmake --preset release >/dev/null
+	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build
+
+install: build ## install to PREFIX=/usr/local, below DESTDIR
+	cmake --install build --prefix "$(PREFIX)"
+
+clean: ## remove build/
+	rm -rf build
