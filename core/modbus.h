@@ -1,0 +1,68 @@
+/* modbus.h - a Modbus server's answers as pure functions over buffers (Application Protocol V1.1b3,
+ * Messaging on TCP/IP Guide V1.0b).
+ *
+ *   MBAP   transaction 2 | protocol 2 = 0 | length 2 | unit 1 | PDU ...      length counts unit + PDU
+ *   PDU    function 1 | data ...                                             253 bytes at most
+ *
+ * Function codes 03 and 04 return the same data, 08/00 echoes, 2B/0E tells who answers; every other
+ * one is answered with exception 01.
+ */
+#ifndef MODBUS_H
+#define MODBUS_H
+
+#include "register_map.h"
+
+enum {
+    MODBUS_PDU_MAX = 253,
+    MBAP_HEADER = 7,
+    MBAP_ADU_MAX = MBAP_HEADER + MODBUS_PDU_MAX,
+    MODBUS_READ_MAX = 125 /* registers of one request */
+};
+
+/* Exception codes (clause 7). */
+enum modbus_exception {
+    MODBUS_OK = 0,
+    MODBUS_ILLEGAL_FUNCTION = 0x01,
+    MODBUS_ILLEGAL_ADDRESS = 0x02,
+    MODBUS_ILLEGAL_VALUE = 0x03,
+    MODBUS_DEVICE_FAILURE = 0x04,
+    MODBUS_TARGET_SILENT = 0x0B /* gateway target device failed to respond: the meter's data is stale */
+};
+
+/* Device identification objects of 2B/0E, the basic category. */
+enum { MODBUS_ID_OBJECTS = 3 };
+
+/* What is served.  All of it stays the caller's. */
+struct modbus_bank {
+    const struct register_image *image;
+    enum modbus_exception refusal;     /* register reads are answered with this; MODBUS_OK: served */
+    const char *id[MODBUS_ID_OBJECTS]; /* vendor, product code, revision; up to 64 characters each */
+};
+
+/* Answers one request PDU of n bytes (n >= 1) into out, and returns the answer's length, at least 2.
+ * The order of checks is that of the standard's state diagrams: function (and sub-function), then
+ * quantity (or a length that does not fit the function: exception 03), then address. */
+size_t modbus_pdu_reply(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,
+                        uint8_t out[static MODBUS_PDU_MAX]);
+
+enum mbap_result {
+    MBAP_MORE,    /* the frame is not complete yet */
+    MBAP_FRAME,   /* a request */
+    MBAP_FOREIGN, /* protocol identifier not 0: skip frame->total bytes, no answer */
+    MBAP_BAD      /* length below 2 or above 254: the stream cannot be followed any more */
+};
+
+struct mbap_frame {
+    const uint8_t *adu; /* its first byte; within the bytes given to mbap_parse() */
+    size_t total;       /* its length in bytes, header included */
+};
+
+/* Looks at the n bytes that came: is there a frame at their start? */
+enum mbap_result mbap_parse(const uint8_t *bytes, size_t n, struct mbap_frame *frame);
+
+/* Answers a frame (MBAP_FRAME) into out; returns the length.  Transaction and unit id are echoed; any
+ * unit id is answered, 0 too, since TCP has no broadcast. */
+size_t mbap_reply(const struct modbus_bank *bank, const struct mbap_frame *frame,
+                  uint8_t out[static MBAP_ADU_MAX]);
+
+#endif

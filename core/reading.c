@@ -1,0 +1,109 @@
+#include "reading.h"
+
+#include <string.h>
+
+void reading_clear(struct reading *r)
+{
+    memset(r, 0, sizeof *r);
+    for (int i = 0; i < READING_MBUS_N; i++)
+        r->mbus[i].valve = -1;
+}
+
+/* How a text is printed in the telegram, and its name in our JSON. */
+static const struct {
+    const char *name;
+    bool hex; /* P1 prints it as the hex digits of its characters */
+} texts[TEXT_N] = {
+    [TEXT_IDENTIFICATION] = {"identification", false},
+    [TEXT_METER_ID] = {"meter_id", true},
+    [TEXT_EAN] = {"ean", true},
+    [TEXT_LOGICAL_NAME] = {"logical_name", true},
+    [TEXT_VERSION] = {"version", false},
+    [TEXT_MESSAGE] = {"message", true},
+    [TEXT_MESSAGE_2] = {"message_2", true},
+    [TEXT_MESSAGE_3] = {"message_3", true},
+    [TEXT_MESSAGE_4] = {"message_4", true},
+    [TEXT_MESSAGE_5] = {"message_5", true},
+    [TEXT_MESSAGE_6] = {"message_6", true},
+    [TEXT_CALENDAR] = {"calendar", false},
+    [TEXT_TARIFF_NAME] = {"tariff_name", false},
+    [TEXT_DAY_SCHEDULE] = {"day_schedule", false},
+    [TEXT_PEAK_SCHEDULE] = {"peak_schedule", false},
+    [TEXT_MBUS_ID_1] = {"mbus_1_id", true},
+    [TEXT_MBUS_ID_2] = {"mbus_2_id", true},
+    [TEXT_MBUS_ID_3] = {"mbus_3_id", true},
+    [TEXT_MBUS_ID_4] = {"mbus_4_id", true},
+    [TEXT_MBUS_EAN_1] = {"mbus_1_ean", true},
+    [TEXT_MBUS_EAN_2] = {"mbus_2_ean", true},
+    [TEXT_MBUS_EAN_3] = {"mbus_3_ean", true},
+    [TEXT_MBUS_EAN_4] = {"mbus_4_ean", true},
+};
+
+const char *reading_text_name(enum reading_text_id id)
+{
+    return texts[id].name;
+}
+
+/* Value of a hex digit, or -1. */
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Byte i of a text, decoded if it is hex. */
+static uint8_t text_byte(const uint8_t *p, size_t i, bool hex)
+{
+    return hex ? (uint8_t)(hex_digit(p[2 * i]) << 4 | hex_digit(p[2 * i + 1])) : p[i];
+}
+
+/* Of ASCII and of Latin-1; a terminal may take either for a command. */
+static bool is_control(int c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0);
+}
+
+/* Clean hex: an even number of hex digits whose characters are all printable.  Ids are also seen as
+ * plain digits ("00000000000000"), and those are shown as they are. */
+static bool is_clean_hex(const uint8_t *p, size_t n)
+{
+    if (n % 2)
+        return false;
+    for (size_t i = 0; i < n; i += 2) {
+        int high = hex_digit(p[i]), low = hex_digit(p[i + 1]);
+        if (high < 0 || low < 0 || is_control(high << 4 | low))
+            return false;
+    }
+    return true;
+}
+
+size_t reading_text(const struct reading *r, enum reading_text_id id, const uint8_t *telegram,
+                    size_t telegram_len, char *out, size_t cap)
+{
+    struct reading_text t = r->text[id];
+    size_t used = 0;
+    if (cap == 0)
+        return 0;
+    if (t.offset <= telegram_len && t.length <= telegram_len - t.offset) {
+        const uint8_t *p = telegram + t.offset;
+        bool hex = texts[id].hex && r->standard == STANDARD_P1 && is_clean_hex(p, t.length);
+        size_t n = hex ? t.length / 2u : t.length;
+        for (size_t i = 0; i < n; i++) {
+            uint8_t c = text_byte(p, i, hex);
+            if (is_control(c))
+                c = '?';
+            if (cap - used < (c < 0x80 ? 2u : 3u))
+                break;
+            if (c < 0x80) {
+                out[used++] = (char)c;
+            } else {
+                out[used++] = (char)(0xC0 | c >> 6);
+                out[used++] = (char)(0x80 | (c & 0x3F));
+            }
+        }
+    }
+    out[used] = 0;
+    return used;
+}
