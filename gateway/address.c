@@ -1,0 +1,96 @@
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool parse_port(const char *text, in_port_t *port)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || value > 65535)
+        return false;
+    *port = htons((in_port_t)value);
+    return true;
+}
+
+static bool parse_ipv6(const char *host, in_port_t port, struct sockaddr_storage *address, socklen_t *length)
+{
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = port};
+    if (inet_pton(AF_INET6, host, &a.sin6_addr) != 1)
+        return false;
+    memcpy(address, &a, sizeof a);
+    *length = sizeof a;
+    return true;
+}
+
+static bool parse_ipv4(const char *host, in_port_t port, struct sockaddr_storage *address, socklen_t *length)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = port};
+    if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
+        return false;
+    memcpy(address, &a, sizeof a);
+    *length = sizeof a;
+    return true;
+}
+
+bool address_parse(const char *text, struct sockaddr_storage *address, socklen_t *length)
+{
+    char host[ADDRESS_TEXT_MAX];
+    in_port_t port;
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    memset(address, 0, sizeof *address);
+    if (!parse_port(colon ? colon + 1 : text, &port))
+        return false;
+    if (!colon)
+        return parse_ipv6("::", port, address, length);
+    if (n == 0 || n >= sizeof host)
+        return false;
+    memcpy(host, text, n);
+    host[n] = 0;
+    if (host[0] != '[')
+        return parse_ipv4(host, port, address, length);
+    if (host[n - 1] != ']')
+        return false;
+    host[n - 1] = 0;
+    return parse_ipv6(host + 1, port, address, length);
+}
+
+/* The IPv4 address inside an IPv6 one (::ffff:a.b.c.d), or NULL. */
+static const uint8_t *mapped_ipv4(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)address;
+    if (address->ss_family == AF_INET)
+        return (const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr;
+    return IN6_IS_ADDR_V4MAPPED(&a->sin6_addr) ? a->sin6_addr.s6_addr + 12 : NULL;
+}
+
+void address_format_host(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX])
+{
+    const uint8_t *ipv4 = mapped_ipv4(address);
+    text[0] = 0;
+    if (ipv4)
+        inet_ntop(AF_INET, ipv4, text, ADDRESS_TEXT_MAX);
+    else
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, ADDRESS_TEXT_MAX);
+}
+
+void address_format(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX])
+{
+    char host[ADDRESS_TEXT_MAX];
+    /* the port stands at the same place in both kinds */
+    unsigned port = ntohs(((const struct sockaddr_in *)address)->sin_port);
+    address_format_host(address, host);
+    snprintf(text, ADDRESS_TEXT_MAX, mapped_ipv4(address) ? "%.46s:%u" : "[%.46s]:%u", host, port);
+}
+
+bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    char x[ADDRESS_TEXT_MAX], y[ADDRESS_TEXT_MAX];
+    address_format_host(a, x);
+    address_format_host(b, y);
+    return strcmp(x, y) == 0;
+}

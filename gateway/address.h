@@ -1,0 +1,24 @@
+/* address.h - socket addresses as people write them: "502", "127.0.0.1:502", "[::1]:502". */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum { ADDRESS_TEXT_MAX = 64 };
+
+/* Reads ADDR:PORT, [IPv6]:PORT or PORT alone (all addresses, IPv6 and IPv4).  Addresses are numeric:
+ * nothing is looked up.  False: it is none of these. */
+bool address_parse(const char *text, struct sockaddr_storage *address, socklen_t *length);
+
+/* Writes address and port as address_parse() reads them; IPv4 in IPv6 is written as IPv4. */
+void address_format(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX]);
+
+/* Writes the address alone. */
+void address_format_host(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX]);
+
+/* True if both are the same host, whatever the ports. */
+bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+
+#endif

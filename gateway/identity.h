@@ -1,0 +1,22 @@
+/* identity.h - who this box is. */
+#ifndef IDENTITY_H
+#define IDENTITY_H
+
+#include <stdbool.h>
+
+enum { IDENTITY_SERIAL_LEN = 12 };
+
+struct identity {
+    char serial[IDENTITY_SERIAL_LEN + 1]; /* twelve hex digits, upper case */
+};
+
+/* Finds the serial number: the one kept in `state_dir`, else one from the network card's address (else
+ * from the machine id), which is then kept there, so that it stays when the card is changed.  A folder
+ * that cannot be written is no error: the number is found anew next time.  False: there is nothing to
+ * make one from. */
+bool identity_load(const char *state_dir, struct identity *id);
+
+/* Twelve hex digits. */
+bool identity_is_serial(const char *text);
+
+#endif

@@ -1,0 +1,119 @@
+#include "loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t loop_clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int loop_init(struct loop *l)
+{
+    memset(l, 0, sizeof *l);
+    l->now_ms = loop_clock_ms();
+    l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    return l->epoll_fd < 0 ? -1 : 0;
+}
+
+void loop_close(struct loop *l)
+{
+    close(l->epoll_fd);
+    l->epoll_fd = -1;
+}
+
+/* An event of this round that has not been delivered yet must not reach a watch that is gone. */
+static void forget_pending(struct loop *l, const struct loop_fd *watch)
+{
+    for (int i = l->batch_pos; i < l->batch_len; i++)
+        if (l->batch[i].data.ptr == watch)
+            l->batch[i].data.ptr = NULL;
+}
+
+int loop_watch(struct loop *l, struct loop_fd *watch, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data.ptr = watch};
+    int operation = watch->events == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    if (watch->events == events)
+        return 0;
+    if (events == 0)
+        forget_pending(l, watch);
+    watch->events = events;
+    if (epoll_ctl(l->epoll_fd, operation, watch->fd, &e) == 0)
+        return 0;
+    if (operation == EPOLL_CTL_ADD)
+        watch->events = 0;
+    return -1;
+}
+
+void loop_cancel_timer(struct loop *l, struct loop_timer *timer)
+{
+    struct loop_timer **link = &l->timers;
+    while (timer->active && *link != timer)
+        link = &(*link)->next;
+    if (timer->active)
+        *link = timer->next;
+    timer->active = false;
+}
+
+void loop_set_timer(struct loop *l, struct loop_timer *timer, int64_t delay_ms)
+{
+    struct loop_timer **link = &l->timers;
+    loop_cancel_timer(l, timer);
+    timer->due_ms = l->now_ms + delay_ms;
+    while (*link && (*link)->due_ms <= timer->due_ms)
+        link = &(*link)->next;
+    timer->next = *link;
+    timer->active = true;
+    *link = timer;
+}
+
+static void run_due_timers(struct loop *l)
+{
+    while (l->timers && l->timers->due_ms <= l->now_ms) {
+        struct loop_timer *timer = l->timers;
+        loop_cancel_timer(l, timer);
+        timer->expired(timer);
+    }
+}
+
+static int wait_ms(const struct loop *l)
+{
+    if (!l->timers)
+        return -1;
+    int64_t wait = l->timers->due_ms - l->now_ms;
+    return wait < 0 ? 0 : wait > INT_MAX ? INT_MAX : (int)wait;
+}
+
+static void deliver_batch(struct loop *l)
+{
+    while (l->batch_pos < l->batch_len) {
+        const struct epoll_event *e = &l->batch[l->batch_pos++];
+        struct loop_fd *watch = e->data.ptr;
+        if (watch)
+            watch->ready(watch, e->events);
+    }
+}
+
+void loop_run(struct loop *l)
+{
+    l->stopping = false;
+    while (!l->stopping) {
+        int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, wait_ms(l));
+        l->batch_len = n < 0 ? 0 : n;
+        l->batch_pos = 0;
+        l->now_ms = loop_clock_ms();
+        deliver_batch(l);
+        run_due_timers(l);
+    }
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stopping = true;
+}

@@ -1,0 +1,60 @@
+/* loop.h - one thread, one wait: file descriptors and timers on epoll.
+ *
+ * Records are members of their owner's struct; a handler is given its record and finds the owner with
+ * CONTAINER_OF.  The loop allocates nothing and knows none of the modules.  Handlers must not block.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+enum { LOOP_BATCH = 64 };
+
+struct loop_fd {
+    void (*ready)(struct loop_fd *watch, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR */
+    int fd;
+    uint32_t events; /* private: what is waited for; 0 = not in the loop */
+};
+
+struct loop_timer {
+    void (*expired)(struct loop_timer *timer);
+    int64_t due_ms;          /* private */
+    struct loop_timer *next; /* private */
+    bool active;             /* private */
+};
+
+struct loop {
+    int64_t now_ms; /* CLOCK_BOOTTIME when the loop last woke up; read it, it costs nothing */
+    /* private */
+    int epoll_fd;
+    bool stopping;
+    int batch_len, batch_pos;
+    struct epoll_event batch[LOOP_BATCH];
+    struct loop_timer *timers; /* earliest first */
+};
+
+/* 0, or -1 with errno. */
+int loop_init(struct loop *l);
+void loop_close(struct loop *l);
+
+/* Waits for `events` on watch->fd; with 0, stops waiting.  May be called from handlers, also for a
+ * watch whose event is still to be delivered in this round: it will not be.  0, or -1 with errno. */
+int loop_watch(struct loop *l, struct loop_fd *watch, uint32_t events);
+
+/* Calls timer->expired once, at the earliest after delay_ms; an active timer is moved. */
+void loop_set_timer(struct loop *l, struct loop_timer *timer, int64_t delay_ms);
+void loop_cancel_timer(struct loop *l, struct loop_timer *timer);
+
+/* Runs until loop_stop(). */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+/* CLOCK_BOOTTIME in milliseconds: monotonic, counts suspended time. */
+int64_t loop_clock_ms(void);
+
+#endif

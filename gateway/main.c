@@ -1,0 +1,63 @@
+/* main.c - the subcommand named on the command line. */
+#include "commands.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    command *run;
+    const char *help;
+} commands[] = {
+    {"run", command_run, "the gateway: a meter's telegrams to Modbus TCP and MQTT"},
+    {"decode", command_decode, "telegrams in, readings out"},
+    {"simulate", command_simulate, "a simulated meter on a pseudo-terminal, a TCP port or a file"},
+    {"registers", command_registers, "the Modbus register map, with the values of a telegram"},
+    {"check-config", command_check_config, "check a device file and exit"},
+    {"version", command_version, "print the version"},
+};
+
+static void print_help(void)
+{
+    printf("usage: smart-connect COMMAND [OPTION...]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        printf("  %-13s %s\n", commands[i].name, commands[i].help);
+    printf("\nsmart-connect COMMAND --help tells the options of a command.\n"
+           "Try: smart-connect run --meter sim:dsmr50 --modbus 1502 --live\n");
+}
+
+int command_usage_error(const char *name, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "smart-connect %s: ", name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, " (see smart-connect %s --help)\n", name);
+    return EXIT_USAGE;
+}
+
+int command_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("smart-connect %s\n", SMART_CONNECT_VERSION);
+    return EXIT_GOOD;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help();
+        return argc > 1 ? EXIT_GOOD : EXIT_USAGE;
+    }
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "smart-connect: \"%.40s\" is no command; smart-connect --help lists them\n", name);
+    return EXIT_USAGE;
+}

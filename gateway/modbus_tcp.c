@@ -1,0 +1,487 @@
+#include "modbus_tcp.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SWEEP_MS = 1000,
+    EVICTABLE_AFTER_MS = 15000,   /* idle this long: may go when another needs the place */
+    PARTIAL_FRAME_MS = 5000,      /* a frame that does not end within this is no frame */
+    RECEIVE_MAX = 1024,           /* several pipelined requests at once */
+    SEND_MAX = 2 * MBAP_ADU_MAX,  /* answers waiting for a client that does not read; then reading stops */
+    NOMINAL_VOLTAGE_V = 230,
+    KEEPALIVE_IDLE_S = 30,
+    KEEPALIVE_INTERVAL_S = 10,
+    KEEPALIVE_COUNT = 3
+};
+
+struct client {
+    struct loop_fd watch; /* .fd < 0: the place is free */
+    struct modbus_tcp *server;
+    int64_t last_request_ms; /* last complete request, or the connection's begin */
+    int64_t partial_since_ms;
+    size_t received, unsent; /* bytes in the buffers */
+    struct sockaddr_storage address;
+    uint8_t receive[RECEIVE_MAX], send[SEND_MAX];
+};
+
+struct modbus_tcp {
+    struct loop *loop;
+    struct modbus_tcp_settings settings;
+    struct meter_listener listener;
+    struct loop_fd watch; /* the listening socket */
+    struct loop_timer sweep;
+    int reserve_fd; /* given up to be able to refuse when descriptors run out */
+    struct sockaddr_storage bound;
+    struct modbus_bank bank;
+    struct register_image image;
+    struct reading stale_reading;
+    struct modbus_tcp_counters counters;
+    char last_refusal[160];
+    char revision[16];
+    struct client clients[MODBUS_CLIENTS_MAX];
+};
+
+/* --- what is served --------------------------------------------------------------------------- */
+
+static void render(struct modbus_tcp *m, const struct reading *r)
+{
+    const struct modbus_tcp_settings *s = &m->settings;
+    register_image_render(&m->image, s->map, r, &s->identity, s->word_order, s->unknown);
+    m->bank.refusal = MODBUS_OK;
+}
+
+static void serve_reading(struct meter_listener *listener, const struct meter_snapshot *latest)
+{
+    struct modbus_tcp *m = CONTAINER_OF(listener, struct modbus_tcp, listener);
+    render(m, &latest->reading);
+}
+
+/* A house that takes all it may: a charger that trusts this reduces to its minimum. */
+static void fully_loaded(struct reading *r, int64_t current_a)
+{
+    int64_t phase_w = current_a * NOMINAL_VOLTAGE_V;
+    reading_clear(r);
+    for (int n = 0; n < 3; n++) {
+        reading_set(r, (enum quantity)(Q_CURRENT_L1 + n), current_a * 1000);
+        reading_set(r, (enum quantity)(Q_POWER_L1 + n), phase_w);
+        reading_set(r, (enum quantity)(Q_POWER_IMPORT_L1 + n), phase_w);
+    }
+    reading_set(r, Q_CURRENT_MEAN, current_a * 1000);
+    reading_set(r, Q_POWER, 3 * phase_w);
+    reading_set(r, Q_POWER_IMPORT, 3 * phase_w);
+}
+
+static void serve_stale(struct meter_listener *listener)
+{
+    struct modbus_tcp *m = CONTAINER_OF(listener, struct modbus_tcp, listener);
+    switch (m->settings.stale) {
+    case STALE_EXCEPTION:
+        m->bank.refusal = MODBUS_TARGET_SILENT;
+        break;
+    case STALE_HOLD:
+        break;
+    case STALE_ZERO:
+        reading_clear(&m->stale_reading);
+        render(m, &m->stale_reading);
+        break;
+    case STALE_HIGH_CURRENT:
+        fully_loaded(&m->stale_reading, m->settings.stale_current_a);
+        render(m, &m->stale_reading);
+        break;
+    }
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void close_client(struct client *c)
+{
+    loop_watch(c->server->loop, &c->watch, 0);
+    close(c->watch.fd);
+    c->watch.fd = -1;
+}
+
+/* Sends what waits.  False: the connection is gone. */
+static bool flush(struct client *c)
+{
+    ssize_t n = send(c->watch.fd, c->send, c->unsent, MSG_NOSIGNAL);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    c->unsent -= (size_t)n;
+    memmove(c->send, c->send + n, c->unsent);
+    return true;
+}
+
+/* Answers the complete requests at the start of the buffer for as long as answers have room.  False:
+ * the stream cannot be followed any more. */
+static bool answer_requests(struct client *c)
+{
+    struct modbus_tcp *m = c->server;
+    enum mbap_result result = MBAP_MORE;
+    size_t used = 0;
+    while (SEND_MAX - c->unsent >= MBAP_ADU_MAX) {
+        struct mbap_frame frame;
+        result = mbap_parse(c->receive + used, c->received - used, &frame);
+        if (result == MBAP_MORE || result == MBAP_BAD)
+            break;
+        used += frame.total;
+        if (result == MBAP_FOREIGN)
+            continue;
+        uint8_t *out = c->send + c->unsent;
+        c->unsent += mbap_reply(&m->bank, &frame, out);
+        m->counters.requests++;
+        m->counters.exceptions += out[MBAP_HEADER] >> 7;
+        c->last_request_ms = m->loop->now_ms;
+    }
+    c->received -= used;
+    if (used && c->received)
+        memmove(c->receive, c->receive + used, c->received);
+    if (used || c->received == 0)
+        c->partial_since_ms = m->loop->now_ms;
+    return result != MBAP_BAD;
+}
+
+/* Reads while answers have room, writes while some wait. */
+static void wait_for_more(struct client *c)
+{
+    uint32_t events = c->unsent ? EPOLLOUT : 0;
+    if (SEND_MAX - c->unsent >= MBAP_ADU_MAX)
+        events |= EPOLLIN;
+    loop_watch(c->server->loop, &c->watch, events);
+}
+
+static bool receive(struct client *c)
+{
+    ssize_t n = recv(c->watch.fd, c->receive + c->received, RECEIVE_MAX - c->received, 0);
+    if (n <= 0)
+        return n < 0 && (errno == EAGAIN || errno == EINTR);
+    c->received += (size_t)n;
+    return true;
+}
+
+static void on_client(struct loop_fd *watch, uint32_t events)
+{
+    struct client *c = CONTAINER_OF(watch, struct client, watch);
+    bool alive = !(events & EPOLLOUT) || flush(c);
+    if (alive && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && c->received < RECEIVE_MAX)
+        alive = receive(c);
+    if (alive && !answer_requests(c)) {
+        c->server->counters.bad_frames++;
+        alive = false;
+    }
+    if (alive && c->unsent)
+        alive = flush(c);
+    if (alive)
+        wait_for_more(c);
+    else
+        close_client(c);
+}
+
+static int64_t idle_ms(const struct client *c)
+{
+    return c->server->loop->now_ms - c->last_request_ms;
+}
+
+static bool is_overdue(const struct client *c)
+{
+    int64_t limit_ms = (int64_t)c->server->settings.idle_timeout_s * 1000;
+    bool stuck = c->received && c->server->loop->now_ms - c->partial_since_ms > PARTIAL_FRAME_MS &&
+                 SEND_MAX - c->unsent >= MBAP_ADU_MAX;
+    return stuck || (limit_ms && idle_ms(c) > limit_ms);
+}
+
+static void on_sweep(struct loop_timer *timer)
+{
+    struct modbus_tcp *m = CONTAINER_OF(timer, struct modbus_tcp, sweep);
+    for (int i = 0; i < m->settings.max_clients; i++) {
+        struct client *c = &m->clients[i];
+        if (c->watch.fd < 0 || !is_overdue(c))
+            continue;
+        m->counters.dropped_idle++;
+        close_client(c);
+    }
+    loop_set_timer(m->loop, &m->sweep, SWEEP_MS);
+}
+
+/* --- who gets a place ------------------------------------------------------------------------- */
+
+static struct client *free_place(struct modbus_tcp *m)
+{
+    for (int i = 0; i < m->settings.max_clients; i++)
+        if (m->clients[i].watch.fd < 0)
+            return &m->clients[i];
+    return NULL;
+}
+
+/* The client idle longest among those from `address`, or among all (NULL). */
+static struct client *idle_longest(struct modbus_tcp *m, const struct sockaddr_storage *address)
+{
+    struct client *found = NULL;
+    for (int i = 0; i < m->settings.max_clients; i++) {
+        struct client *c = &m->clients[i];
+        if ((!address || address_same_host(&c->address, address)) &&
+            (!found || c->last_request_ms < found->last_request_ms))
+            found = c;
+    }
+    return found;
+}
+
+/* Finds a place by the rules of the house; NULL: none. */
+static struct client *make_place(struct modbus_tcp *m, const struct sockaddr_storage *address)
+{
+    struct client *c = free_place(m);
+    if (c)
+        return c;
+    c = idle_longest(m, address);
+    if (c) {
+        m->counters.replaced++;
+        close_client(c);
+        return c;
+    }
+    c = idle_longest(m, NULL);
+    if (idle_ms(c) <= EVICTABLE_AFTER_MS)
+        return NULL;
+    m->counters.dropped_idle++;
+    close_client(c);
+    return c;
+}
+
+/* Closes with a reset, so that the other side knows at once. */
+static void reset_connection(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+}
+
+static void refuse(struct modbus_tcp *m, int fd, const struct sockaddr_storage *address)
+{
+    char who[ADDRESS_TEXT_MAX], holder[ADDRESS_TEXT_MAX], line[sizeof m->last_refusal];
+    reset_connection(fd);
+    m->counters.refused++;
+    address_format_host(address, who);
+    address_format_host(&idle_longest(m, NULL)->address, holder);
+    snprintf(line, sizeof line, "refused %s, in use by %s", who, holder);
+    if (strcmp(line, m->last_refusal) != 0)
+        log_warning("modbus", "%s (%d clients at most)", line, m->settings.max_clients);
+    memcpy(m->last_refusal, line, sizeof line);
+}
+
+static void tune(int fd)
+{
+    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+static void admit(struct modbus_tcp *m, int fd, const struct sockaddr_storage *address)
+{
+    struct client *c = make_place(m, address);
+    if (!c) {
+        refuse(m, fd, address);
+        return;
+    }
+    tune(fd);
+    c->watch = (struct loop_fd){.ready = on_client, .fd = fd};
+    c->received = c->unsent = 0;
+    c->last_request_ms = c->partial_since_ms = m->loop->now_ms;
+    c->address = *address;
+    m->counters.accepted++;
+    if (loop_watch(m->loop, &c->watch, EPOLLIN) < 0) {
+        close(fd);
+        c->watch.fd = -1;
+    }
+}
+
+/* Out of descriptors: the reserve lets one connection in so that it can be refused, else it would
+ * wake the loop for ever. */
+static void refuse_without_descriptor(struct modbus_tcp *m)
+{
+    close(m->reserve_fd);
+    int fd = accept4(m->watch.fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        reset_connection(fd);
+    m->counters.refused++;
+    m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_listen(struct loop_fd *watch, uint32_t events)
+{
+    struct modbus_tcp *m = CONTAINER_OF(watch, struct modbus_tcp, watch);
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    (void)events;
+    int fd = accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        admit(m, fd, &address);
+    else if (errno == EMFILE || errno == ENFILE)
+        refuse_without_descriptor(m);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static const char *remedy(int error, const char *listen_text, char *text, size_t cap)
+{
+    if (error == EADDRINUSE)
+        snprintf(text, cap, "another program uses this port; stop it or choose another with --modbus");
+    else if (error == EACCES)
+        snprintf(text, cap, "ports below 1024 need a privilege; use --modbus 1502 or CAP_NET_BIND_SERVICE");
+    else if (error == EADDRNOTAVAIL)
+        snprintf(text, cap, "this machine has no such address; use --modbus PORT for all addresses");
+    else
+        snprintf(text, cap, "%.60s: use --modbus ADDR:PORT", listen_text);
+    return text;
+}
+
+static int listen_on(const struct sockaddr_storage *address, socklen_t length)
+{
+    const int on = 1, off = 0;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, (const struct sockaddr *)address, length) == 0 && listen(fd, 64) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* A machine without IPv6 has no [::]. */
+static int listen_on_any(const struct sockaddr_storage *address, socklen_t length)
+{
+    int fd = listen_on(address, length);
+    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) || address->ss_family != AF_INET6)
+        return fd;
+    const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)address;
+    if (memcmp(&a->sin6_addr, &in6addr_any, sizeof in6addr_any) != 0)
+        return fd;
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = a->sin6_port};
+    struct sockaddr_storage ipv4 = {0};
+    memcpy(&ipv4, &any, sizeof any);
+    return listen_on(&ipv4, sizeof any);
+}
+
+static bool start_listening(struct modbus_tcp *m, char error[static 200])
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    char help[120];
+    if (!address_parse(m->settings.listen, &address, &length)) {
+        snprintf(error, 200, "--modbus \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT", m->settings.listen);
+        return false;
+    }
+    int fd = listen_on_any(&address, length);
+    m->watch = (struct loop_fd){.ready = on_listen, .fd = fd};
+    if (fd < 0 || loop_watch(m->loop, &m->watch, EPOLLIN) < 0) {
+        int problem = errno;
+        snprintf(error, 200, "--modbus %.50s: %s; %s", m->settings.listen, strerror(problem),
+                 remedy(problem, m->settings.listen, help, sizeof help));
+        errno = problem;
+        return false;
+    }
+    length = sizeof m->bound;
+    getsockname(fd, (struct sockaddr *)&m->bound, &length);
+    return true;
+}
+
+static struct modbus_tcp *allocate(struct loop *l, const struct modbus_tcp_settings *settings)
+{
+    struct modbus_tcp *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->loop = l;
+    m->settings = *settings;
+    m->listener = (struct meter_listener){.reading = serve_reading, .stale = serve_stale};
+    m->sweep.expired = on_sweep;
+    m->watch.fd = -1;
+    m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++) {
+        m->clients[i].watch.fd = -1;
+        m->clients[i].server = m;
+    }
+    uint32_t version = settings->identity.firmware;
+    snprintf(m->revision, sizeof m->revision, "%u.%u.%u", version >> 16 & 0xFF, version >> 8 & 0xFF,
+             version & 0xFF);
+    m->bank = (struct modbus_bank){.image = &m->image,
+                                   .refusal = MODBUS_TARGET_SILENT,
+                                   .id = {"Smart Connect", settings->map->name, m->revision}};
+    return m;
+}
+
+struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
+                                   const struct modbus_tcp_settings *settings, char error[static 200])
+{
+    struct modbus_tcp *m = allocate(l, settings);
+    if (!m) {
+        snprintf(error, 200, "out of memory");
+        return NULL;
+    }
+    bool fits = register_image_init(&m->image, settings->map);
+    if (!fits)
+        snprintf(error, 200, "map %s does not fit the image", settings->map->name);
+    if (!fits || !start_listening(m, error)) {
+        int problem = errno;
+        modbus_tcp_close(m);
+        errno = problem;
+        return NULL;
+    }
+    if (settings->stale != STALE_EXCEPTION && settings->stale != STALE_HOLD)
+        serve_stale(&m->listener);
+    meter_add_listener(meter, &m->listener);
+    loop_set_timer(l, &m->sweep, SWEEP_MS);
+    return m;
+}
+
+void modbus_tcp_close(struct modbus_tcp *m)
+{
+    if (!m)
+        return;
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++)
+        if (m->clients[i].watch.fd >= 0)
+            close_client(&m->clients[i]);
+    loop_cancel_timer(m->loop, &m->sweep);
+    loop_watch(m->loop, &m->watch, 0);
+    if (m->watch.fd >= 0)
+        close(m->watch.fd);
+    if (m->reserve_fd >= 0)
+        close(m->reserve_fd);
+    free(m);
+}
+
+void modbus_tcp_address(const struct modbus_tcp *m, char text[static ADDRESS_TEXT_MAX])
+{
+    address_format(&m->bound, text);
+}
+
+struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m)
+{
+    return m->counters;
+}
+
+int modbus_tcp_clients(const struct modbus_tcp *m)
+{
+    int n = 0;
+    for (int i = 0; i < m->settings.max_clients; i++)
+        n += m->clients[i].watch.fd >= 0;
+    return n;
+}
+
+const char *modbus_tcp_last_refusal(const struct modbus_tcp *m)
+{
+    return m->last_refusal;
+}

@@ -1,0 +1,55 @@
+/* modbus_tcp.h - the Modbus TCP server: one register map, one listening address, a few clients.
+ *
+ * A full house makes room by rule: a client from the same address replaces its old connection; else
+ * the client idle longest, if for over 15 s, goes; else the new one is refused at once and counted.
+ */
+#ifndef MODBUS_TCP_H
+#define MODBUS_TCP_H
+
+#include "address.h"
+#include "core/modbus.h"
+#include "meter.h"
+
+enum { MODBUS_CLIENTS_MAX = 64 };
+
+/* What is answered once the reading is too old to be served as live, and before the first. */
+enum stale_policy {
+    STALE_EXCEPTION,   /* exception 0B: a charger falls back to its safe current */
+    STALE_HOLD,        /* the last values; before the first telegram, exception 0B */
+    STALE_ZERO,        /* as if every value were unknown */
+    STALE_HIGH_CURRENT /* the connection looks fully loaded: see stale_current_a */
+};
+
+struct modbus_tcp_settings {
+    const char *listen; /* see address_parse() */
+    const struct register_map *map;
+    enum word_order word_order;
+    enum unknown_policy unknown;
+    enum stale_policy stale;
+    int stale_current_a; /* per phase, for STALE_HIGH_CURRENT; powers follow at 230 V */
+    int max_clients;     /* 1..MODBUS_CLIENTS_MAX */
+    int idle_timeout_s;  /* a client without a complete request goes after this; 0 = never */
+    struct register_identity identity;
+};
+
+struct modbus_tcp_counters {
+    uint64_t requests, exceptions;
+    uint64_t accepted, replaced, dropped_idle, refused;
+    uint64_t bad_frames; /* MBAP lengths that cannot be: the connection was closed */
+};
+
+struct modbus_tcp;
+
+/* Listens, and serves from now on.  NULL: `error` (200 bytes) says why, in one line. */
+struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
+                                   const struct modbus_tcp_settings *settings, char error[static 200]);
+void modbus_tcp_close(struct modbus_tcp *m);
+
+/* The address and port that are bound. */
+void modbus_tcp_address(const struct modbus_tcp *m, char text[static ADDRESS_TEXT_MAX]);
+struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m);
+int modbus_tcp_clients(const struct modbus_tcp *m);
+/* The last refusal as people read it ("refused 192.0.2.7, in use by 192.0.2.5"); "" if there was none. */
+const char *modbus_tcp_last_refusal(const struct modbus_tcp *m);
+
+#endif

@@ -1,0 +1,49 @@
+/* mqtt.h - readings to an MQTT broker.
+ *
+ *   devices/<site>/smart-connect/<serial>/data/power_instant   each valid telegram
+ *   devices/<site>/smart-connect/<serial>/status               online | offline, retained, last will
+ *
+ * Looking up the broker's name, connecting and the handshake run on a thread of their own; from then on
+ * all is non-blocking on the loop.  A broker that is away, slow or silent costs messages, which are
+ * counted, and nothing else.
+ */
+#ifndef MQTT_H
+#define MQTT_H
+
+#include "meter.h"
+
+enum { MQTT_ERROR_MAX = 200, MQTT_HOST_MAX = 128, MQTT_TOPIC_MAX = 256 };
+
+struct mqtt_settings {
+    const char *broker;   /* mqtt://host[:port] */
+    const char *site;     /* "" is written `default` in topics */
+    const char *serial;
+    const char *username; /* "" = none */
+    const char *password;
+    int keepalive_s;      /* also how soon a half-open connection is found */
+};
+
+struct mqtt_counters {
+    uint64_t connects;         /* CONNACKs that said yes */
+    uint64_t event_errors;     /* failed attempts and lost connections */
+    uint64_t sent, dropped;    /* messages */
+};
+
+struct mqtt;
+
+/* Checks a broker URL, a site; false: `error` says in one line what is wrong. */
+bool mqtt_check_broker(const char *url, char error[static MQTT_ERROR_MAX]);
+bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX]);
+
+/* Starts connecting, and publishes each reading of the meter from then on.  The strings stay the
+ * caller's.  NULL: `error` says why the settings cannot be used. */
+struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_settings *settings,
+                       char error[static MQTT_ERROR_MAX]);
+
+/* Says `offline` and disconnects; waits at most half a second for the broker to take it. */
+void mqtt_close(struct mqtt *m);
+
+bool mqtt_is_connected(const struct mqtt *m);
+struct mqtt_counters mqtt_get_counters(const struct mqtt *m);
+
+#endif

@@ -1,0 +1,285 @@
+#include "options.h"
+
+#include "identity.h"
+#include "mqtt.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {"auto", "p1", "tic", NULL};
+static const char *const grids[] = {"auto", "star", "delta", NULL};
+static const char *const currents[] = {"meter", "signed", "derived", NULL};
+static const char *const word_orders[] = {"normal", "swapped", NULL};
+static const char *const unknowns[] = {"zero", "nan", NULL};
+static const char *const stales[] = {"exception", "hold", "zero", "high-current", NULL};
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+
+static bool check_meter(const char *text, char *error)
+{
+    char why[INPUT_ERROR_MAX];
+    if (input_check(text, why))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX, "%s", why);
+    return false;
+}
+
+static bool check_listen(const char *text, char *error)
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    if (strcmp(text, "off") == 0 || address_parse(text, &address, &length))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX, "\"%.60s\" is no address; use ADDR:PORT, [IPV6]:PORT, PORT or off", text);
+    return false;
+}
+
+static bool check_map(const char *text, char *error)
+{
+    if (register_map_find(text))
+        return true;
+    int n = snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no register map; there are", text);
+    const struct register_map *map;
+    for (size_t i = 0; (map = register_map_at(i)) != NULL && n < OPTION_ERROR_MAX; i++)
+        n += snprintf(error + n, (size_t)(OPTION_ERROR_MAX - n), " %s", map->name);
+    return false;
+}
+
+static bool check_mqtt(const char *text, char *error)
+{
+    return text[0] == 0 || mqtt_check_broker(text, error);
+}
+
+static bool check_site(const char *text, char *error)
+{
+    return mqtt_check_site(text, error);
+}
+
+static bool check_serial(const char *text, char *error)
+{
+    if (text[0] == 0 || identity_is_serial(text))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no serial number; use 12 hex digits", text);
+    return false;
+}
+
+/* clang-format off */
+#define AT(field) .offset = offsetof(struct options, field)
+const struct option_row option_rows[] = {
+    {"meter", "meter", "where the meter's bytes come from: serial:DEVICE, tcp:HOST:PORT,\n"
+     "file:PATH[?speed=max] or sim:PROFILE[?seed=N]",
+     "", "URL", NULL, AT(meter), OPTION_TEXT, 0, 0, check_meter},
+    {"meter", "meter-kind", "what speaks", "auto", "KIND", kinds, AT(meter_kind), OPTION_CHOICE, 0, 0, NULL},
+    {"meter", "stale-after", "seconds after which a reading is too old to be served as live;\n"
+     "0 = 10, or 35 for meters that send every ten seconds",
+     "0", "S", NULL, AT(stale_after_s), OPTION_NUMBER, 0, 3600, NULL},
+    {"meter", "meter-utc-offset", "hours the meter's winter time is ahead of UTC (Lithuania: 2)",
+     "1", "H", NULL, AT(meter_utc_offset_h), OPTION_NUMBER, -11, 14, NULL},
+    {"meter", "grid", "auto judges Belgian 3x230 V grids without neutral by the meter",
+     "auto", "GRID", grids, AT(grid), OPTION_CHOICE, 0, 0, NULL},
+    {"meter", "current", "phase currents: as the meter sends them (unsigned), with the sign of\n"
+     "the phase's power, or power / voltage where that is finer",
+     "meter", "MODE", currents, AT(current), OPTION_CHOICE, 0, 0, NULL},
+    {"meter", "estimate-u31", "delta grid: estimate the line voltage no telegram holds",
+     "off", NULL, NULL, AT(estimate_u31), OPTION_SWITCH, 0, 0, NULL},
+    {"modbus", "modbus", "where Modbus TCP listens, or off", "502", "ADDR:PORT", NULL, AT(modbus), OPTION_TEXT, 0, 0, check_listen},
+    {"modbus", "map", "the meter that is emulated", "PhoenixContact-EMPro", "NAME", NULL, AT(map), OPTION_TEXT, 0, 0, check_map},
+    {"modbus", "modbus-clients", "clients at the same time", "4", "N", NULL, AT(modbus_clients), OPTION_NUMBER, 1, MODBUS_CLIENTS_MAX, NULL},
+    {"modbus", "modbus-idle-timeout", "seconds without a request after which a client goes; 0 = never",
+     "60", "S", NULL, AT(modbus_idle_timeout_s), OPTION_NUMBER, 0, 86400, NULL},
+    {"modbus", "word-order", "of 32-bit values: swapped = low word first, as the real meter",
+     "swapped", "ORDER", word_orders, AT(word_order), OPTION_CHOICE, 0, 0, NULL},
+    {"modbus", "unknown", "what a register reads while its value is unknown", "zero", "WHAT", unknowns, AT(unknown), OPTION_CHOICE, 0, 0, NULL},
+    {"modbus", "stale", "what is answered while the reading is too old", "exception", "WHAT", stales, AT(stale), OPTION_CHOICE, 0, 0, NULL},
+    {"modbus", "stale-current", "amperes per phase shown with --stale high-current", "80", "A", NULL, AT(stale_current_a), OPTION_NUMBER, 1, 10000, NULL},
+    {"mqtt", "mqtt", "broker, mqtt://HOST[:PORT]; empty = MQTT is off", "", "URL", NULL, AT(mqtt), OPTION_TEXT, 0, 0, check_mqtt},
+    {"mqtt", "mqtt-site", "name of the site in topics; empty is written `default`", "", "NAME", NULL, AT(mqtt_site), OPTION_TEXT, 0, 0, check_site},
+    {"mqtt", "mqtt-username", "empty = none", "", "NAME", NULL, AT(mqtt_username), OPTION_TEXT, 0, 0, NULL},
+    {"mqtt", "mqtt-password-file", "file whose first line is the password", "", "PATH", NULL, AT(mqtt_password_file), OPTION_TEXT, 0, 0, NULL},
+    {"mqtt", "mqtt-keepalive", "seconds; also how soon a dead connection is found", "30", "S", NULL, AT(mqtt_keepalive_s), OPTION_NUMBER, 5, 3600, NULL},
+    {"device", "state", "folder for what must survive a restart; empty = nothing is kept",
+     "/var/lib/smart-connect", "DIR", NULL, AT(state), OPTION_TEXT, 0, 0, NULL},
+    {"device", "serial", "serial number; empty = from the network card", "", "HEX", NULL, AT(serial), OPTION_TEXT, 0, 0, check_serial},
+    {"device", "log-level", "least important lines to write", "info", "LEVEL", log_levels, AT(log_level), OPTION_CHOICE, 0, 0, NULL},
+    {"device", "live", "draw a live view of the values on standard output", "off", NULL, NULL, AT(live), OPTION_SWITCH, 0, 0, NULL},
+};
+const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
+/* clang-format on */
+
+static const struct option_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < option_row_count; i++)
+        if (strcmp(option_rows[i].name, name) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+static char *text_of(const struct option_row *row, struct options *o)
+{
+    return (char *)o + row->offset;
+}
+
+static int *number_of(const struct option_row *row, struct options *o)
+{
+    return (int *)(void *)((char *)o + row->offset);
+}
+
+static bool set_text(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    if (strlen(value) >= OPTION_TEXT_MAX) {
+        snprintf(error, OPTION_ERROR_MAX, "longer than %d characters", OPTION_TEXT_MAX - 1);
+        return false;
+    }
+    if (row->check && !row->check(value, error))
+        return false;
+    snprintf(text_of(row, o), OPTION_TEXT_MAX, "%s", value);
+    return true;
+}
+
+static bool set_number(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(value, &end, 10);
+    if (end == value || *end || errno || number < row->min || number > row->max) {
+        snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no number from %d to %d", value, row->min, row->max);
+        return false;
+    }
+    *number_of(row, o) = (int)number;
+    return true;
+}
+
+static bool set_choice(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    for (int i = 0; row->choices[i]; i++)
+        if (strcmp(row->choices[i], value) == 0) {
+            *number_of(row, o) = i;
+            return true;
+        }
+    int n = snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is none of", value);
+    for (int i = 0; row->choices[i] && n < OPTION_ERROR_MAX; i++)
+        n += snprintf(error + n, (size_t)(OPTION_ERROR_MAX - n), " %s", row->choices[i]);
+    return false;
+}
+
+static bool set_switch(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    bool on = strcmp(value, "on") == 0;
+    if (!on && strcmp(value, "off") != 0) {
+        snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is neither on nor off", value);
+        return false;
+    }
+    *number_of(row, o) = on;
+    return true;
+}
+
+static bool set_row(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    static bool (*const setters[])(const struct option_row *, struct options *, const char *, char *) = {
+        [OPTION_TEXT] = set_text,
+        [OPTION_NUMBER] = set_number,
+        [OPTION_CHOICE] = set_choice,
+        [OPTION_SWITCH] = set_switch,
+    };
+    return setters[row->type](row, o, value, error);
+}
+
+void options_defaults(struct options *o)
+{
+    char error[OPTION_ERROR_MAX];
+    memset(o, 0, sizeof *o);
+    for (size_t i = 0; i < option_row_count; i++)
+        if (option_rows[i].fallback[0])
+            (void)set_row(&option_rows[i], o, option_rows[i].fallback, error);
+}
+
+bool options_set(struct options *o, const char *name, const char *value,
+                 char error[static OPTION_ERROR_MAX])
+{
+    const struct option_row *row = find_row(name);
+    char why[OPTION_ERROR_MAX] = "";
+    if (row && set_row(row, o, value, why))
+        return true;
+    if (row)
+        snprintf(error, OPTION_ERROR_MAX, "%s: %.330s", name, why);
+    else
+        snprintf(error, OPTION_ERROR_MAX, "unknown option \"%.60s\"", name);
+    return false;
+}
+
+/* Reading a file: the first error stops it. */
+struct file_reader {
+    struct options *options;
+    char *error;
+};
+
+static int on_ini_key(void *context, const char *section, const char *name, const char *value)
+{
+    struct file_reader *reader = context;
+    const struct option_row *row = find_row(name);
+    if (reader->error[0])
+        return 1;
+    if (row && strcmp(row->section, section) == 0)
+        return options_set(reader->options, name, value, reader->error);
+    if (row)
+        snprintf(reader->error, OPTION_ERROR_MAX, "%s belongs into section [%s], not [%.40s]", name,
+                 row->section, section);
+    else
+        snprintf(reader->error, OPTION_ERROR_MAX, "unknown key \"%.60s\" in section [%.40s]", name, section);
+    return 0;
+}
+
+bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX])
+{
+    char why[OPTION_ERROR_MAX] = "";
+    struct file_reader reader = {o, why};
+    int line = ini_parse(path, on_ini_key, &reader);
+    if (line == 0)
+        return true;
+    if (line < 0)
+        snprintf(error, OPTION_ERROR_MAX, "%.150s: %s", path, strerror(errno));
+    else
+        snprintf(error, OPTION_ERROR_MAX, "%.100s:%d: %.250s", path, line,
+                 why[0] ? why : "neither [section] nor key = value");
+    return false;
+}
+
+bool options_is_default(const struct options *o, const char *name)
+{
+    struct options fresh;
+    const struct option_row *row = find_row(name);
+    options_defaults(&fresh);
+    size_t size = row->type == OPTION_TEXT ? OPTION_TEXT_MAX : sizeof(int);
+    return memcmp((const char *)o + row->offset, (const char *)&fresh + row->offset, size) == 0;
+}
+
+static void print_row(const struct option_row *row)
+{
+    char head[80];
+    snprintf(head, sizeof head, "--%s%s%s", row->name, row->value_name ? " " : "",
+             row->value_name ? row->value_name : "");
+    printf("  %-28s ", head);
+    for (const char *p = row->help; *p; p++) {
+        putchar(*p);
+        if (*p == '\n')
+            printf("%31s", "");
+    }
+    for (int i = 0; row->choices && row->choices[i]; i++)
+        printf("%s%s", i ? " | " : "\n                               ", row->choices[i]);
+    if (row->fallback[0] && row->type != OPTION_SWITCH)
+        printf(" [%s]", row->fallback);
+    printf("\n");
+}
+
+void options_print_help(void)
+{
+    const char *section = "";
+    for (size_t i = 0; i < option_row_count; i++) {
+        if (strcmp(section, option_rows[i].section) != 0)
+            printf("\n[%s]\n", option_rows[i].section);
+        section = option_rows[i].section;
+        print_row(&option_rows[i]);
+    }
+}

@@ -1,0 +1,78 @@
+/* options.h - the settings of `run`: one table for flags, the device file, help and the manual page. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "log.h"
+#include "meter.h"
+#include "modbus_tcp.h"
+
+enum { OPTION_TEXT_MAX = 256, OPTION_ERROR_MAX = 400 };
+
+struct options {
+    /* [meter] */
+    char meter[OPTION_TEXT_MAX];
+    int meter_kind; /* enum meter_kind */
+    int stale_after_s;
+    int meter_utc_offset_h;
+    int grid;    /* enum derive_grid */
+    int current; /* enum derive_current */
+    int estimate_u31;
+    /* [modbus] */
+    char modbus[OPTION_TEXT_MAX];
+    char map[OPTION_TEXT_MAX];
+    int modbus_clients;
+    int modbus_idle_timeout_s;
+    int word_order; /* enum word_order */
+    int unknown;    /* enum unknown_policy */
+    int stale;      /* enum stale_policy */
+    int stale_current_a;
+    /* [mqtt] */
+    char mqtt[OPTION_TEXT_MAX];
+    char mqtt_site[OPTION_TEXT_MAX];
+    char mqtt_username[OPTION_TEXT_MAX];
+    char mqtt_password_file[OPTION_TEXT_MAX];
+    int mqtt_keepalive_s;
+    /* [device] */
+    char state[OPTION_TEXT_MAX];
+    char serial[OPTION_TEXT_MAX];
+    int log_level; /* enum log_level */
+    int live;
+};
+
+enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_CHOICE, OPTION_SWITCH };
+
+struct option_row {
+    const char *section; /* of the device file */
+    const char *name;    /* key of the device file, and "--name" */
+    const char *help;
+    const char *fallback; /* the default, as it would be typed */
+    const char *value_name;
+    const char *const *choices; /* OPTION_CHOICE: names by value, NULL at the end */
+    size_t offset;              /* in struct options: char[OPTION_TEXT_MAX], else int */
+    enum option_type type;
+    int min, max; /* OPTION_NUMBER */
+    /* A further check of a text; false: error is filled. */
+    bool (*check)(const char *text, char *error);
+};
+
+/* The table; option_rows[option_row_count - 1] is the last. */
+extern const struct option_row option_rows[];
+extern const size_t option_row_count;
+
+/* Sets every option to its default. */
+void options_defaults(struct options *o);
+
+/* Sets one option by name.  False: `error` says what is wrong and what would be right. */
+bool options_set(struct options *o, const char *name, const char *value,
+                 char error[static OPTION_ERROR_MAX]);
+
+/* Reads a device file (INI).  False: `error` begins with "PATH:LINE: ". */
+bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX]);
+
+/* True if the option still has its default. */
+bool options_is_default(const struct options *o, const char *name);
+
+/* Prints the table as help text. */
+void options_print_help(void);
+
+#endif
