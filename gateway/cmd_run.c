@@ -308,12 +308,10 @@ static void announce_ready(struct gateway *g)
 
 static void start_live(struct gateway *g)
 {
-    const char *footer = getenv("SMART_CONNECT_LIVE_FOOTER");
     g->live = (struct live){.loop = &g->loop,
                             .meter = g->meter,
                             .modbus = g->modbus,
-                            .mqtt = g->mqtt,
-                            .footer = footer ? footer : ""};
+                            .mqtt = g->mqtt};
     g->is_live = true;
     live_start(&g->live);
 }

@@ -67,6 +67,22 @@ static void draw_doors(const struct live *v)
     }
 }
 
+/* What to point at the gateway. */
+static void draw_hints(const struct live *v)
+{
+    char address[ADDRESS_TEXT_MAX];
+    printf("\n");
+    if (v->modbus) {
+        modbus_tcp_address(v->modbus, address);
+        printf(" read the voltages:  mbpoll -m tcp -p %s -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 127.0.0.1\n",
+               strrchr(address, ':') + 1);
+    }
+    if (v->mqtt)
+        printf(" hear the messages:  mosquitto_sub -h %s -p %d -t '%s' -v\n", mqtt_broker_host(v->mqtt),
+               mqtt_broker_port(v->mqtt), mqtt_topics(v->mqtt));
+    printf(" end:                Ctrl-C\n");
+}
+
 static void draw_terminal(const struct live *v, const struct meter_snapshot *latest)
 {
     printf("\033[H\033[J Smart Connect %s\n meter      %s", SMART_CONNECT_VERSION,
@@ -79,7 +95,7 @@ static void draw_terminal(const struct live *v, const struct meter_snapshot *lat
     if (latest)
         draw_table(&latest->reading);
     draw_doors(v);
-    printf("\n%s", v->footer);
+    draw_hints(v);
 }
 
 static void draw_line(const struct live *v, const struct meter_snapshot *latest)
@@ -120,6 +136,8 @@ void live_start(struct live *v)
     const char *terminal = getenv("TERM");
     v->is_terminal = isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
     v->tick.expired = on_redraw;
+    if (!v->is_terminal)
+        draw_hints(v);
     loop_set_timer(v->loop, &v->tick, REDRAW_MS);
 }
 

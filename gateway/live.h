@@ -11,7 +11,6 @@ struct live {
     const struct meter *meter;
     const struct modbus_tcp *modbus; /* NULL: off */
     const struct mqtt *mqtt;         /* NULL: off */
-    const char *footer;              /* lines under the table, or "" */
     /* private */
     struct loop_timer tick;
     bool is_terminal;

@@ -50,7 +50,7 @@ struct mqtt {
     int64_t retry_limit_ms;
     bool loss_logged;
     struct mqtt_counters counters;
-    char status_topic[MQTT_TOPIC_MAX], power_topic[MQTT_TOPIC_MAX];
+    char status_topic[MQTT_TOPIC_MAX], power_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
     char message[MESSAGE_POWER_INSTANT_MAX];
 };
 
@@ -345,6 +345,12 @@ static void on_mqtt_retry(struct loop_timer *timer)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static void name_topic(const struct mqtt *m, const char *end, char topic[static MQTT_TOPIC_MAX])
+{
+    snprintf(topic, MQTT_TOPIC_MAX, "devices/%s/smart-connect/%.40s/%s",
+             m->settings.site[0] ? m->settings.site : "default", m->settings.serial, end);
+}
+
 struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_settings *settings,
                        char error[static MQTT_ERROR_MAX])
 {
@@ -356,7 +362,6 @@ struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_se
         snprintf(error, MQTT_ERROR_MAX, "out of memory");
         return NULL;
     }
-    const char *site = settings->site[0] ? settings->site : "default";
     m->loop = l;
     m->meter = meter;
     m->settings = *settings;
@@ -365,9 +370,9 @@ struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_se
     m->retry.expired = on_mqtt_retry;
     m->housekeeping.expired = on_housekeeping;
     m->listener = (struct meter_listener){.reading = publish_reading, .stale = ignore_stale};
-    snprintf(m->status_topic, MQTT_TOPIC_MAX, "devices/%s/smart-connect/%.40s/status", site, settings->serial);
-    snprintf(m->power_topic, MQTT_TOPIC_MAX, "devices/%s/smart-connect/%.40s/data/power_instant", site,
-             settings->serial);
+    name_topic(m, "status", m->status_topic);
+    name_topic(m, "data/power_instant", m->power_topic);
+    name_topic(m, "#", m->all_topics);
     mosquitto_lib_init();
     meter_add_listener(meter, &m->listener);
     start_attempt(m);
@@ -398,6 +403,21 @@ void mqtt_close(struct mqtt *m)
     if (m->attempt)
         m->attempt->owner = NULL;
     free(m);
+}
+
+const char *mqtt_broker_host(const struct mqtt *m)
+{
+    return m->broker.host;
+}
+
+int mqtt_broker_port(const struct mqtt *m)
+{
+    return m->broker.port;
+}
+
+const char *mqtt_topics(const struct mqtt *m)
+{
+    return m->all_topics;
 }
 
 bool mqtt_is_connected(const struct mqtt *m)

@@ -43,6 +43,11 @@ struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_se
 /* Says `offline` and disconnects; waits at most half a second for the broker to take it. */
 void mqtt_close(struct mqtt *m);
 
+/* The broker, and the topic filter that takes in all we publish. */
+const char *mqtt_broker_host(const struct mqtt *m);
+int mqtt_broker_port(const struct mqtt *m);
+const char *mqtt_topics(const struct mqtt *m);
+
 bool mqtt_is_connected(const struct mqtt *m);
 struct mqtt_counters mqtt_get_counters(const struct mqtt *m);
 
