@@ -137,7 +137,8 @@ static bool looks_like_star(const struct reading *r)
 static enum reading_grid judge_grid(const struct reading *r, struct derive_state *state)
 {
     bool delta = looks_like_delta(r), star = looks_like_star(r);
-    state->delta_votes = delta ? (uint8_t)(state->delta_votes + (state->delta_votes < GRID_VOTES)) : 0;
+    state->delta_votes =
+        delta ? (uint8_t)(state->delta_votes + (state->delta_votes < GRID_VOTES)) : 0;
     state->star_votes = star ? (uint8_t)(state->star_votes + (state->star_votes < GRID_VOTES)) : 0;
     if (state->latched_grid == GRID_UNKNOWN && star)
         state->latched_grid = GRID_STAR;
@@ -230,9 +231,12 @@ static void derive_powers_p1(struct reading *r)
 static void derive_total_power_tic(struct reading *r)
 {
     uint32_t status = (uint32_t)value_or_zero(r, Q_TIC_STATUS);
-    bool producer = (status & (UINT32_C(1) << 8)) != 0, exporting = (status & (UINT32_C(1) << 9)) != 0;
-    int64_t import = value_or_zero(r, Q_APPARENT_IMPORT), export = value_or_zero(r, Q_APPARENT_EXPORT);
-    bool has_import = reading_has(r, Q_APPARENT_IMPORT), has_export = reading_has(r, Q_APPARENT_EXPORT);
+    bool producer = (status & (UINT32_C(1) << 8)) != 0,
+         exporting = (status & (UINT32_C(1) << 9)) != 0;
+    int64_t import = value_or_zero(r, Q_APPARENT_IMPORT),
+            export = value_or_zero(r, Q_APPARENT_EXPORT);
+    bool has_import = reading_has(r, Q_APPARENT_IMPORT),
+         has_export = reading_has(r, Q_APPARENT_EXPORT);
     copy_known(r, Q_POWER_IMPORT, Q_APPARENT_IMPORT);
     copy_known(r, Q_POWER_EXPORT, Q_APPARENT_EXPORT);
     r->export_unmeasured = exporting && !producer && !has_export && has_import && import == 0;
@@ -317,8 +321,7 @@ static void derive_apparent_total(struct reading *r)
 /* TIC prints 0 VA for a phase that exports; its apparent power is unknown then. */
 static bool is_exporting_tic_phase(const struct reading *r, int n)
 {
-    return r->standard == STANDARD_TIC &&
-           in_range(r, phase(Q_APPARENT_IMPORT_L1, n), 0, 0) &&
+    return r->standard == STANDARD_TIC && in_range(r, phase(Q_APPARENT_IMPORT_L1, n), 0, 0) &&
            in_range(r, phase(Q_METER_CURRENT_L1, n), WHOLE_AMPERE_MA, INT64_MAX);
 }
 

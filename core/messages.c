@@ -83,8 +83,8 @@ static const struct field after_phases[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void put_fields(struct text_out *out, const struct reading *r, const struct field *f, size_t n,
-                       unsigned offset)
+static void put_fields(struct text_out *out, const struct reading *r, const struct field *f,
+                       size_t n, unsigned offset)
 {
     for (size_t i = 0; i < n; i++) {
         put_key(out, f[i].key);
@@ -211,11 +211,10 @@ static void put_peaks(struct text_out *out, const struct reading *r)
 void message_readings(struct text_out *out, const struct reading *r, const uint8_t *telegram,
                       size_t telegram_len)
 {
-    static const char *const standards[] = {
-        [STANDARD_UNKNOWN] = "unknown",
-        [STANDARD_P1] = "p1",
-        [STANDARD_TIC] = "tic",
-        [STANDARD_TIC_HISTORIC] = "tic-historic"};
+    static const char *const standards[] = {[STANDARD_UNKNOWN] = "unknown",
+                                            [STANDARD_P1] = "p1",
+                                            [STANDARD_TIC] = "tic",
+                                            [STANDARD_TIC_HISTORIC] = "tic-historic"};
     static const char *const grids[] = {
         [GRID_UNKNOWN] = "unknown", [GRID_STAR] = "star", [GRID_DELTA] = "delta"};
     text_char(out, '{');

@@ -58,7 +58,8 @@ static enum modbus_exception diagnose(const struct modbus_bank *bank, const uint
 }
 
 /* Appends objects [first, last] of the device identification. */
-static size_t put_id_objects(const struct modbus_bank *bank, unsigned first, unsigned last, uint8_t *out)
+static size_t put_id_objects(const struct modbus_bank *bank, unsigned first, unsigned last,
+                             uint8_t *out)
 {
     size_t used = 0;
     for (unsigned id = first; id <= last; id++) {
@@ -90,8 +91,8 @@ static enum modbus_exception identify(const struct modbus_bank *bank, const uint
         object = 0;
     }
     unsigned last = code == ID_INDIVIDUAL ? object : MODBUS_ID_OBJECTS - 1;
-    const uint8_t head[] = {MEI_DEVICE_ID, (uint8_t)code, ID_CONFORMITY, 0, 0,
-                            (uint8_t)(last - object + 1)};
+    const uint8_t head[] = {
+        MEI_DEVICE_ID, (uint8_t)code, ID_CONFORMITY, 0, 0, (uint8_t)(last - object + 1)};
     memcpy(out + 1, head, sizeof head);
     *length = 1 + sizeof head + put_id_objects(bank, object, last, out + 1 + sizeof head);
     return MODBUS_OK;

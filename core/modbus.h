@@ -26,7 +26,8 @@ enum modbus_exception {
     MODBUS_ILLEGAL_ADDRESS = 0x02,
     MODBUS_ILLEGAL_VALUE = 0x03,
     MODBUS_DEVICE_FAILURE = 0x04,
-    MODBUS_TARGET_SILENT = 0x0B /* gateway target device failed to respond: the meter's data is stale */
+    MODBUS_TARGET_SILENT =
+        0x0B /* gateway target device failed to respond: the meter's data is stale */
 };
 
 /* Device identification objects of 2B/0E, the basic category. */
@@ -35,7 +36,7 @@ enum { MODBUS_ID_OBJECTS = 3 };
 /* What is served.  All of it stays the caller's. */
 struct modbus_bank {
     const struct register_image *image;
-    enum modbus_exception refusal;     /* register reads are answered with this; MODBUS_OK: served */
+    enum modbus_exception refusal; /* register reads are answered with this; MODBUS_OK: served */
     const char *id[MODBUS_ID_OBJECTS]; /* vendor, product code, revision; up to 64 characters each */
 };
 

@@ -16,16 +16,18 @@
 #include "reading.h"
 
 enum {
-    P1_LAYOUT_LINES = 64,   /* lines of a telegram whose place in the table is remembered */
-    P1_TELEGRAM_MAX = 8192, /* longest with everything at its limit: 4314 bytes; 1 s of line: 11520 */
-    P1_SILENCE_MS = 5000    /* a telegram that stops for this long is cut off for good; see p1_silence() */
+    P1_LAYOUT_LINES = 64, /* lines of a telegram whose place in the table is remembered */
+    P1_TELEGRAM_MAX =
+        8192, /* longest with everything at its limit: 4314 bytes; 1 s of line: 11520 */
+    P1_SILENCE_MS =
+        5000 /* a telegram that stops for this long is cut off for good; see p1_silence() */
 };
 
 enum p1_event {
-    P1_MORE,      /* all bytes consumed, nothing to report */
-    P1_TELEGRAM,  /* a valid telegram: the reading and the telegram are valid until the next call */
-    P1_BAD_CRC,   /* a whole telegram whose CRC is wrong or missing: it changed nothing */
-    P1_BAD_FRAME  /* a telegram was given up: cut by the start of another, too long, or silence */
+    P1_MORE,     /* all bytes consumed, nothing to report */
+    P1_TELEGRAM, /* a valid telegram: the reading and the telegram are valid until the next call */
+    P1_BAD_CRC,  /* a whole telegram whose CRC is wrong or missing: it changed nothing */
+    P1_BAD_FRAME /* a telegram was given up: cut by the start of another, too long, or silence */
 };
 
 struct p1_stats {
@@ -48,10 +50,10 @@ struct p1_stream {
     size_t telegram_len;
     /* private */
     struct {
-        size_t len;        /* bytes in buffer */
-        size_t line;       /* offset of the first byte not decoded yet; always a line's start */
-        size_t crc_done;   /* offset up to which crc is computed */
-        size_t origin;     /* offset of the telegram's '/' */
+        size_t len;      /* bytes in buffer */
+        size_t line;     /* offset of the first byte not decoded yet; always a line's start */
+        size_t crc_done; /* offset up to which crc is computed */
+        size_t origin;   /* offset of the telegram's '/' */
         uint16_t crc;
         unsigned line_number;
         uint8_t layout[P1_LAYOUT_LINES]; /* where line n of the last telegram stood in the table */

@@ -7,7 +7,7 @@
 /* Where the decoder is and what it fills. */
 struct p1_decoder {
     struct reading *reading;
-    const uint8_t *origin;   /* the telegram's '/'; texts are kept as offsets from here */
+    const uint8_t *origin; /* the telegram's '/'; texts are kept as offsets from here */
     int32_t winter_offset_s;
     uint8_t *layout; /* P1_LAYOUT_LINES bytes kept from telegram to telegram; any content is fine */
 };

@@ -85,12 +85,12 @@ enum mbus_unit {
 };
 
 struct reading_mbus {
-    int64_t value;          /* meaningless while unit is MBUS_UNIT_UNKNOWN */
-    int64_t time_s;         /* UTC of the value; READING_NO_TIME when the meter's was none */
-    uint8_t unit;           /* enum mbus_unit */
-    uint8_t medium;         /* enum mbus_medium, as printed in 24.1.0 */
-    int8_t valve;           /* 24.4.0 or 96.3.10: 0 closed/off, 1 open/on, 2 ready; -1 unknown */
-    bool uncorrected;       /* 24.2.3: gas, not temperature-corrected */
+    int64_t value;    /* meaningless while unit is MBUS_UNIT_UNKNOWN */
+    int64_t time_s;   /* UTC of the value; READING_NO_TIME when the meter's was none */
+    uint8_t unit;     /* enum mbus_unit */
+    uint8_t medium;   /* enum mbus_medium, as printed in 24.1.0 */
+    int8_t valve;     /* 24.4.0 or 96.3.10: 0 closed/off, 1 open/on, 2 ready; -1 unknown */
+    bool uncorrected; /* 24.2.3: gas, not temperature-corrected */
 };
 
 struct reading_failure {
@@ -105,27 +105,27 @@ struct reading_peak {
 };
 
 struct reading {
-    int64_t value[Q_N];                 /* by enum quantity; meaningless where not known */
-    uint32_t known[(Q_N + 31) / 32];    /* bit set = known */
-    int64_t meter_time_s;               /* UTC seconds of the telegram, READING_NO_TIME when unknown */
-    int64_t peak_time_s;                /* UTC of DEMAND_MONTH_PEAK */
-    int64_t received_s;                 /* gateway clock, UTC; READING_NO_TIME when that clock is not set */
-    int64_t received_ms;                /* gateway clock, monotonic */
-    uint64_t sequence;                  /* 1 for the first telegram after start */
+    int64_t value[Q_N];              /* by enum quantity; meaningless where not known */
+    uint32_t known[(Q_N + 31) / 32]; /* bit set = known */
+    int64_t meter_time_s;            /* UTC seconds of the telegram, READING_NO_TIME when unknown */
+    int64_t peak_time_s;             /* UTC of DEMAND_MONTH_PEAK */
+    int64_t received_s;  /* gateway clock, UTC; READING_NO_TIME when that clock is not set */
+    int64_t received_ms; /* gateway clock, monotonic */
+    uint64_t sequence;   /* 1 for the first telegram after start */
     struct reading_mbus mbus[READING_MBUS_N];
     struct reading_failure failures[READING_FAILURES_N];
     struct reading_peak peaks[READING_PEAKS_N];
     struct reading_text text[TEXT_N];
-    uint16_t object_errors;             /* objects (P1) or groups (TIC) of this telegram that made no sense */
+    uint16_t object_errors; /* objects (P1) or groups (TIC) of this telegram that made no sense */
     uint8_t failures_n;
     uint8_t peaks_n;
-    uint8_t standard;                   /* enum reading_standard */
-    uint8_t grid;                       /* enum reading_grid, set by derive */
-    uint8_t phases;                     /* 1 or 3, 0 when not known; P1: set by derive, TIC: by the parser */
-    uint8_t p1_version;                 /* 1-3:0.2.8 as a number (42, 50), 0 when the telegram has none */
-    uint32_t emucs_version;             /* 0-0:96.1.4 (50217 = e-MUCS 1.7.1), 0 when none */
-    bool meter_time_degraded;           /* TIC: the meter says its clock is not set */
-    bool export_unmeasured;             /* TIC: consumer meter that exports; its export is unknown */
+    uint8_t standard;         /* enum reading_standard */
+    uint8_t grid;             /* enum reading_grid, set by derive */
+    uint8_t phases;           /* 1 or 3, 0 when not known; P1: set by derive, TIC: by the parser */
+    uint8_t p1_version;       /* 1-3:0.2.8 as a number (42, 50), 0 when the telegram has none */
+    uint32_t emucs_version;   /* 0-0:96.1.4 (50217 = e-MUCS 1.7.1), 0 when none */
+    bool meter_time_degraded; /* TIC: the meter says its clock is not set */
+    bool export_unmeasured;   /* TIC: consumer meter that exports; its export is unknown */
 };
 
 /* Makes everything unknown. */

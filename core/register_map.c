@@ -30,7 +30,8 @@ bool register_image_init(struct register_image *image, const struct register_map
             if (image->segment_count == REGISTER_SEGMENTS_MAX)
                 return false;
             s = &image->segments[image->segment_count++];
-            *s = (struct register_segment){.address = row->address, .offset = image->register_count};
+            *s =
+                (struct register_segment){.address = row->address, .offset = image->register_count};
         }
         s->count = (uint16_t)(end - s->address);
         if (s->offset + s->count > REGISTER_IMAGE_MAX)
@@ -65,7 +66,8 @@ static double power_of_ten(int exponent)
  * multiplying by 0.001 would not. */
 static double shown_value(int64_t value, int exponent)
 {
-    return exponent < 0 ? (double)value / power_of_ten(-exponent) : (double)value * power_of_ten(exponent);
+    return exponent < 0 ? (double)value / power_of_ten(-exponent)
+                        : (double)value * power_of_ten(exponent);
 }
 
 static uint64_t float_bits(double shown)

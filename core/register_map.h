@@ -10,14 +10,14 @@
 #include "reading.h"
 
 enum register_type {
-    REG_F32,        /* IEEE 754 single, 2 registers */
-    REG_U16,        /* 1 register */
+    REG_F32, /* IEEE 754 single, 2 registers */
+    REG_U16, /* 1 register */
     REG_S16,
-    REG_U32,        /* 2 registers */
+    REG_U32, /* 2 registers */
     REG_S32,
-    REG_U64,        /* 4 registers */
-    REG_ASCII,      /* `length` registers, first character in the high byte */
-    REG_ASCII_LOW,  /* the same with the first character in the low byte (Phoenix Contact) */
+    REG_U64,       /* 4 registers */
+    REG_ASCII,     /* `length` registers, first character in the high byte */
+    REG_ASCII_LOW, /* the same with the first character in the low byte (Phoenix Contact) */
     REG_TYPE_N
 };
 
@@ -40,15 +40,15 @@ struct register_row {
     uint8_t source;   /* enum register_source */
     uint8_t type;     /* enum register_type */
     uint8_t quantity; /* enum quantity, for FROM_QUANTITY */
-    int8_t exponent;  /* shown value = quantity in its unit * 10^exponent: 3 shows V as mV, -3 W as kW */
-    uint8_t length;   /* registers of an ASCII row */
+    int8_t exponent; /* shown value = quantity in its unit * 10^exponent: 3 shows V as mV, -3 W as kW */
+    uint8_t length; /* registers of an ASCII row */
     uint32_t fixed;
     const char *text;
     const char *title; /* for lists and documents, where the quantity's name does not say it */
 };
 
 struct register_map {
-    const char *name;  /* as MeterType spells it: "PhoenixContact-EMPro" */
+    const char *name; /* as MeterType spells it: "PhoenixContact-EMPro" */
     const char *title;
     enum word_order word_order;
     const struct register_row *rows; /* ascending addresses, not overlapping */

@@ -17,8 +17,8 @@
 #include "reading.h"
 
 enum {
-    TIC_FRAME_MAX = 2048,    /* largest legal frame: 1727 bytes (71 labels) */
-    TIC_SILENCE_MS = 500     /* a live line never pauses longer than 34 ms; see tic_silence() */
+    TIC_FRAME_MAX = 2048, /* largest legal frame: 1727 bytes (71 labels) */
+    TIC_SILENCE_MS = 500  /* a live line never pauses longer than 34 ms; see tic_silence() */
 };
 
 /* Status word STGE (clause 6.2.3.14), Q_TIC_STATUS. */
@@ -28,17 +28,17 @@ enum {
 #define TIC_STGE_STANDARD_MODE (UINT32_C(1) << 17)
 
 enum tic_event {
-    TIC_MORE,         /* all bytes consumed, nothing to report */
-    TIC_FRAME,        /* a frame is complete: the reading and the frame are valid until the next call */
+    TIC_MORE,  /* all bytes consumed, nothing to report */
+    TIC_FRAME, /* a frame is complete: the reading and the frame are valid until the next call */
     TIC_FRAME_FAILED, /* a frame was given up: EOT, lost ETX, overflow, or no group in it was good */
-    TIC_HISTORIC      /* a historic frame or group with a good checksum: the meter is in historic mode */
+    TIC_HISTORIC /* a historic frame or group with a good checksum: the meter is in historic mode */
 };
 
 /* How characters arrive. */
 enum tic_parity {
     TIC_PARITY_AUTO, /* decide from the first good groups: CR comes as 8D with parity, as 0D without */
     TIC_PARITY_EVEN, /* bytes of an 8N1 UART: bit 7 is the even parity of the character, and checked */
-    TIC_PARITY_NONE  /* 7-bit characters: the UART or the peer has checked and stripped parity */
+    TIC_PARITY_NONE /* 7-bit characters: the UART or the peer has checked and stripped parity */
 };
 
 struct tic_stats {
@@ -58,8 +58,8 @@ struct tic_stats {
 struct tic_index {
     struct tic_index_point {
         int64_t wh;
-        int64_t at_ms;  /* monotonic */
-        int64_t at_s;   /* meter time, READING_NO_TIME when unknown */
+        int64_t at_ms; /* monotonic */
+        int64_t at_s;  /* meter time, READING_NO_TIME when unknown */
         bool known;
     } accepted, candidate;
 };
@@ -78,16 +78,16 @@ struct tic_stream {
     bool producer;  /* export labels were seen; sticky */
     /* private */
     struct {
-        size_t group_start;     /* offset in frame of the first character after the group's LF */
-        struct tic_gathered {   /* over the bytes of the group, eight side by side; see tic.c */
+        size_t group_start;   /* offset in frame of the first character after the group's LF */
+        struct tic_gathered { /* over the bytes of the group, eight side by side; see tic.c */
             uint64_t odd, high, sums;
         } group;
         const struct tic_label *next_label; /* the one after the last good one */
-        bool seen[71];          /* labels of this frame: rule 5 */
+        bool seen[71];                      /* labels of this frame: rule 5 */
         struct tic_index east, eait;
         uint16_t good_groups, historic_groups, lost_groups; /* of this frame */
         uint8_t state;
-        uint8_t frame_flags;    /* of all labels of this frame */
+        uint8_t frame_flags; /* of all labels of this frame */
         uint8_t frames_without_3ph, frames_without_producer;
         uint8_t latched_parity; /* TIC_PARITY_AUTO while not decided */
         uint8_t parity_vote;    /* what the last good group spoke for */

@@ -38,9 +38,9 @@ struct tic_label {
     char name[TIC_LABEL_MAX + 3]; /* and the HT after it; padded with NUL */
     uint8_t name_length;          /* without the HT */
     uint8_t spare_bits;           /* of the first eight characters, those after the HT */
-    uint8_t length;       /* of the data, exact */
-    uint8_t group_length; /* from the label to the checksum */
-    uint8_t kind;         /* enum tic_kind */
+    uint8_t length;               /* of the data, exact */
+    uint8_t group_length;         /* from the label to the checksum */
+    uint8_t kind;                 /* enum tic_kind */
     uint8_t flags;
     uint8_t target; /* enum quantity or enum reading_text_id, by kind */
     uint16_t scale; /* numbers: units of the quantity in one unit of the meter */

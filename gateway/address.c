@@ -16,7 +16,8 @@ static bool parse_port(const char *text, in_port_t *port)
     return true;
 }
 
-static bool parse_ipv6(const char *host, in_port_t port, struct sockaddr_storage *address, socklen_t *length)
+static bool parse_ipv6(const char *host, in_port_t port, struct sockaddr_storage *address,
+                       socklen_t *length)
 {
     struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = port};
     if (inet_pton(AF_INET6, host, &a.sin6_addr) != 1)
@@ -26,7 +27,8 @@ static bool parse_ipv6(const char *host, in_port_t port, struct sockaddr_storage
     return true;
 }
 
-static bool parse_ipv4(const char *host, in_port_t port, struct sockaddr_storage *address, socklen_t *length)
+static bool parse_ipv4(const char *host, in_port_t port, struct sockaddr_storage *address,
+                       socklen_t *length)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = port};
     if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
@@ -75,7 +77,8 @@ void address_format_host(const struct sockaddr_storage *address, char text[stati
     if (ipv4)
         inet_ntop(AF_INET, ipv4, text, ADDRESS_TEXT_MAX);
     else
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, ADDRESS_TEXT_MAX);
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text,
+                  ADDRESS_TEXT_MAX);
 }
 
 void address_format(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX])

@@ -16,7 +16,8 @@ static void print_message(struct text_out *out)
         puts(out->buffer);
 }
 
-static void print_json(struct decoder *d, const struct reading *r, const uint8_t *telegram, size_t length)
+static void print_json(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                       size_t length)
 {
     struct text_out out;
     (void)d;
@@ -27,7 +28,8 @@ static void print_json(struct decoder *d, const struct reading *r, const uint8_t
     print_message(&out);
 }
 
-static void print_readings(struct decoder *d, const struct reading *r, const uint8_t *telegram, size_t length)
+static void print_readings(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                           size_t length)
 {
     struct text_out out;
     (void)d;
@@ -38,14 +40,16 @@ static void print_readings(struct decoder *d, const struct reading *r, const uin
 
 static void print_mbus(const struct reading *r)
 {
-    static const char *const units[] = {[MBUS_UNIT_DM3] = "dm3", [MBUS_UNIT_MJ] = "MJ", [MBUS_UNIT_WH] = "Wh"};
+    static const char *const units[] = {
+        [MBUS_UNIT_DM3] = "dm3", [MBUS_UNIT_MJ] = "MJ", [MBUS_UNIT_WH] = "Wh"};
     for (int i = 0; i < READING_MBUS_N; i++)
         if (r->mbus[i].unit != MBUS_UNIT_UNKNOWN)
-            printf("mbus_%d (medium %d) %*lld %s\n", i + 1, r->mbus[i].medium, 25, (long long)r->mbus[i].value,
-                   units[r->mbus[i].unit]);
+            printf("mbus_%d (medium %d) %*lld %s\n", i + 1, r->mbus[i].medium, 25,
+                   (long long)r->mbus[i].value, units[r->mbus[i].unit]);
 }
 
-static void print_table(struct decoder *d, const struct reading *r, const uint8_t *telegram, size_t length)
+static void print_table(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                        size_t length)
 {
     (void)d;
     for (int q = 0; q < Q_N; q++) {
@@ -66,7 +70,8 @@ static void print_table(struct decoder *d, const struct reading *r, const uint8_
 
 static const struct format {
     const char *name;
-    void (*print)(struct decoder *d, const struct reading *r, const uint8_t *telegram, size_t length);
+    void (*print)(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                  size_t length);
 } formats[] = {{"json", print_json}, {"table", print_table}, {"readings", print_readings}};
 
 static const struct format *find_format(const char *name)
@@ -101,13 +106,16 @@ int command_decode(int argc, char **argv)
             return EXIT_GOOD;
         }
         if (flag != 'f')
-            return command_usage_error("decode", "%s: no such option, or its value is missing", argv[optind - 1]);
+            return command_usage_error("decode", "%s: no such option, or its value is missing",
+                                       argv[optind - 1]);
         format = find_format(optarg);
         if (!format)
-            return command_usage_error("decode", "--format \"%.40s\": use json, table or readings", optarg);
+            return command_usage_error("decode", "--format \"%.40s\": use json, table or readings",
+                                       optarg);
     }
     if (optind + 1 < argc)
-        return command_usage_error("decode", "one file at a time, not also \"%.60s\"", argv[optind + 1]);
+        return command_usage_error("decode", "one file at a time, not also \"%.60s\"",
+                                   argv[optind + 1]);
     const char *path = optind < argc ? argv[optind] : "-";
     decoder_init(&d, format->print);
     if (!decoder_read(&d, path))

@@ -11,7 +11,8 @@
 
 static struct reading last_reading;
 
-static void keep_reading(struct decoder *d, const struct reading *r, const uint8_t *telegram, size_t length)
+static void keep_reading(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                         size_t length)
 {
     (void)d;
     (void)telegram;
@@ -20,7 +21,7 @@ static void keep_reading(struct decoder *d, const struct reading *r, const uint8
 }
 
 static const char *const type_names[REG_TYPE_N] = {
-    [REG_F32] = "float32", [REG_U16] = "uint16", [REG_S16] = "int16",  [REG_U32] = "uint32",
+    [REG_F32] = "float32", [REG_U16] = "uint16", [REG_S16] = "int16",   [REG_U32] = "uint32",
     [REG_S32] = "int32",   [REG_U64] = "uint64", [REG_ASCII] = "ascii", [REG_ASCII_LOW] = "ascii",
 };
 
@@ -37,7 +38,8 @@ static void format_row_value(const struct register_row *row, char *text, size_t 
         text_put(&out, row->text);
     else if (row->source == FROM_FIXED)
         text_decimal(&out, row->fixed, 0);
-    else if (row->source == FROM_QUANTITY && reading_has(&last_reading, (enum quantity)row->quantity))
+    else if (row->source == FROM_QUANTITY &&
+             reading_has(&last_reading, (enum quantity)row->quantity))
         text_decimal(&out, last_reading.value[row->quantity], quantities[row->quantity].decimals);
     else
         text_char(&out, '-');
@@ -45,9 +47,11 @@ static void format_row_value(const struct register_row *row, char *text, size_t 
 
 static void print_map(const struct register_map *map)
 {
-    printf("%s: %s\n32-bit values: %s word first. Function codes 03 and 04. Registers not listed read 0.\n\n",
+    printf("%s: %s\n32-bit values: %s word first. Function codes 03 and 04. Registers not listed "
+           "read 0.\n\n",
            map->name, map->title, map->word_order == WORD_ORDER_SWAPPED ? "low" : "high");
-    printf("%-7s %-6s %-4s %-8s %-5s %-30s %s\n", "hex", "dec", "regs", "type", "unit", "shows", "value");
+    printf("%-7s %-6s %-4s %-8s %-5s %-30s %s\n", "hex", "dec", "regs", "type", "unit", "shows",
+           "value");
     for (size_t i = 0; i < map->row_count; i++) {
         const struct register_row *row = &map->rows[i];
         const char *unit =

@@ -18,11 +18,7 @@
 
 #define DEVICE_FILE "/etc/smart-connect/smart-connect.conf"
 
-enum {
-    UNPRIVILEGED_PORT = 1502,
-    NOTIFY_MS = 5000,
-    PASSWORD_MAX = 256
-};
+enum { UNPRIVILEGED_PORT = 1502, NOTIFY_MS = 5000, PASSWORD_MAX = 256 };
 
 struct gateway {
     struct loop loop;
@@ -59,7 +55,8 @@ static struct option *make_flags(void)
         return NULL;
     for (size_t i = 0; i < option_row_count; i++)
         flags[i] = (struct option){option_rows[i].name,
-                                   option_rows[i].type == OPTION_SWITCH ? optional_argument : required_argument,
+                                   option_rows[i].type == OPTION_SWITCH ? optional_argument
+                                                                        : required_argument,
                                    NULL, 'o'};
     flags[option_row_count] = (struct option){"config", required_argument, NULL, 'c'};
     flags[option_row_count + 1] = (struct option){"help", no_argument, NULL, 'h'};
@@ -67,7 +64,8 @@ static struct option *make_flags(void)
 }
 
 /* The device file named by --config must be there; the usual one may be missing. */
-static bool read_device_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX])
+static bool read_device_file(struct options *o, const char *path,
+                             char error[static OPTION_ERROR_MAX])
 {
     if (!path && access(DEVICE_FILE, F_OK) < 0)
         return true;
@@ -121,7 +119,8 @@ int command_check_config(int argc, char **argv)
     const char *path = argc > 1 ? argv[1] : DEVICE_FILE;
     if (argc > 2 || path[0] == '-') {
         printf("usage: smart-connect check-config [FILE]\n\n"
-               "Checks a device file (%s) and exits: 0 good, 2 not usable.\n", DEVICE_FILE);
+               "Checks a device file (%s) and exits: 0 good, 2 not usable.\n",
+               DEVICE_FILE);
         return argc == 2 && strcmp(path, "--help") == 0 ? EXIT_GOOD : EXIT_USAGE;
     }
     options_defaults(&o);
@@ -169,7 +168,8 @@ static bool open_meter(struct gateway *g)
                                             .derive = {.current = (enum derive_current)o->current,
                                                        .grid = (enum derive_grid)o->grid,
                                                        .estimate_u31 = o->estimate_u31}};
-    char error[INPUT_ERROR_MAX] = "no meter given; use --meter serial:/dev/ttyUSB0 or --meter sim:dsmr50";
+    char error[INPUT_ERROR_MAX] =
+        "no meter given; use --meter serial:/dev/ttyUSB0 or --meter sim:dsmr50";
     if (o->meter[0])
         g->meter = meter_open(&g->loop, o->meter, &settings, error);
     if (!g->meter)
@@ -177,7 +177,8 @@ static bool open_meter(struct gateway *g)
     return g->meter != NULL;
 }
 
-static struct modbus_tcp *open_modbus_at(struct gateway *g, const char *listen, char error[static 200])
+static struct modbus_tcp *open_modbus_at(struct gateway *g, const char *listen,
+                                         char error[static 200])
 {
     const struct options *o = &g->options;
     const struct modbus_tcp_settings settings = {
@@ -217,7 +218,8 @@ static bool open_mqtt(struct gateway *g)
     if (o->mqtt[0] == 0)
         return true;
     if (!read_password(o->mqtt_password_file, g->password)) {
-        (void)command_usage_error("run", "--mqtt-password-file %s: %s", o->mqtt_password_file, strerror(errno));
+        (void)command_usage_error("run", "--mqtt-password-file %s: %s", o->mqtt_password_file,
+                                  strerror(errno));
         return false;
     }
     const struct mqtt_settings settings = {.broker = o->mqtt,
@@ -240,7 +242,8 @@ static bool find_identity(struct gateway *g)
     }
     if (identity_load(g->options.state, &g->identity))
         return true;
-    (void)command_usage_error("run", "no serial number: no network card and no machine id; use --serial HEX");
+    (void)command_usage_error(
+        "run", "no serial number: no network card and no machine id; use --serial HEX");
     return false;
 }
 
@@ -265,7 +268,8 @@ static bool watch_signals(struct gateway *g)
     sigaddset(&set, SIGINT);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    g->signals = (struct loop_fd){.ready = on_signal, .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+    g->signals =
+        (struct loop_fd){.ready = on_signal, .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
     return g->signals.fd >= 0 && loop_watch(&g->loop, &g->signals, EPOLLIN) == 0;
 }
 
@@ -274,12 +278,16 @@ static void on_notify(struct loop_timer *timer)
 {
     struct gateway *g = CONTAINER_OF(timer, struct gateway, notify);
     struct meter_counters c = meter_get_counters(g->meter);
-    sd_notifyf(0, "WATCHDOG=1\nSTATUS=meter: %s; %llu telegrams, %llu bad; %d Modbus clients; MQTT %s",
+    sd_notifyf(0,
+               "WATCHDOG=1\nSTATUS=meter: %s; %llu telegrams, %llu bad; %d Modbus clients; MQTT %s",
                meter_state_text(meter_get_state(g->meter)), (unsigned long long)c.telegrams_pass,
                (unsigned long long)(c.telegrams_fail + c.telegrams_frame_fail),
                g->modbus ? modbus_tcp_clients(g->modbus) : 0,
-               !g->mqtt ? "off" : mqtt_is_connected(g->mqtt) ? "connected" : "not connected");
-    int64_t delay_ms = g->watchdog_ms && g->watchdog_ms / 2 < NOTIFY_MS ? g->watchdog_ms / 2 : NOTIFY_MS;
+               !g->mqtt                     ? "off"
+               : mqtt_is_connected(g->mqtt) ? "connected"
+                                            : "not connected");
+    int64_t delay_ms =
+        g->watchdog_ms && g->watchdog_ms / 2 < NOTIFY_MS ? g->watchdog_ms / 2 : NOTIFY_MS;
     loop_set_timer(&g->loop, &g->notify, delay_ms);
 }
 
@@ -308,10 +316,8 @@ static void announce_ready(struct gateway *g)
 
 static void start_live(struct gateway *g)
 {
-    g->live = (struct live){.loop = &g->loop,
-                            .meter = g->meter,
-                            .modbus = g->modbus,
-                            .mqtt = g->mqtt};
+    g->live =
+        (struct live){.loop = &g->loop, .meter = g->meter, .modbus = g->modbus, .mqtt = g->mqtt};
     g->is_live = true;
     live_start(&g->live);
 }

@@ -38,7 +38,7 @@ struct simulate {
     const struct sink *sink;
     const struct sim_profile *profile;
     struct sim meter;
-    uint64_t seed, count, sent; /* count 0: without end */
+    uint64_t seed, count, sent;            /* count 0: without end */
     int64_t start_s, interval_ms, next_ms; /* interval -1: the meter's own */
     int fd, slave_fd;
     int clients[LISTENERS_MAX]; /* -1: free */
@@ -188,7 +188,8 @@ static bool watch_stop_signals(struct simulate *s)
     sigaddset(&set, SIGINT);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signals = (struct loop_fd){.ready = on_simulate_signal, .fd = signalfd(-1, &set, SFD_CLOEXEC)};
+    s->signals =
+        (struct loop_fd){.ready = on_simulate_signal, .fd = signalfd(-1, &set, SFD_CLOEXEC)};
     return s->signals.fd >= 0 && loop_watch(&s->loop, &s->signals, EPOLLIN) == 0;
 }
 
@@ -196,17 +197,18 @@ static bool watch_stop_signals(struct simulate *s)
 
 static void print_simulate_help(void)
 {
-    printf("usage: smart-connect simulate --profile NAME [--to pty|tcp:ADDR:PORT|FILE|-] [--count N]\n"
-           "                              [--interval S] [--seed N] [--start UTC]\n\n"
-           "A simulated meter in a household that lives: day curve, appliances, sun.\n\n"
-           "  --to pty            a pseudo-terminal, whose name is printed\n"
-           "  --to tcp:ADDR:PORT  listens there and sends to everyone who connects\n"
-           "  --to -              standard output (the default), at the meter's pace\n"
-           "  --to FILE           a file, at once; needs --count\n"
-           "  --count N           end after N telegrams\n"
-           "  --interval S        seconds between telegrams; 0 = as fast as possible\n"
-           "  --seed N            another number is another household [1]\n"
-           "  --start UTC         begin at this second since 1970 [now]\n\nProfiles:\n");
+    printf(
+        "usage: smart-connect simulate --profile NAME [--to pty|tcp:ADDR:PORT|FILE|-] [--count N]\n"
+        "                              [--interval S] [--seed N] [--start UTC]\n\n"
+        "A simulated meter in a household that lives: day curve, appliances, sun.\n\n"
+        "  --to pty            a pseudo-terminal, whose name is printed\n"
+        "  --to tcp:ADDR:PORT  listens there and sends to everyone who connects\n"
+        "  --to -              standard output (the default), at the meter's pace\n"
+        "  --to FILE           a file, at once; needs --count\n"
+        "  --count N           end after N telegrams\n"
+        "  --interval S        seconds between telegrams; 0 = as fast as possible\n"
+        "  --seed N            another number is another household [1]\n"
+        "  --start UTC         begin at this second since 1970 [now]\n\nProfiles:\n");
     const struct sim_profile *p;
     for (size_t i = 0; (p = sim_profile_at(i)) != NULL; i++)
         printf("  %-14s %s\n", p->name, p->title);
@@ -252,7 +254,8 @@ static int set_simulate_option(struct simulate *s, int flag, const char *value)
         s->start_s = (int64_t)start;
         break;
     }
-    return good ? EXIT_GOOD : command_usage_error("simulate", "\"%.60s\": not usable for this option", value);
+    return good ? EXIT_GOOD
+                : command_usage_error("simulate", "\"%.60s\": not usable for this option", value);
 }
 
 static const struct sink *find_sink(const char *to)

@@ -16,6 +16,7 @@ command command_run, command_check_config, command_decode, command_simulate, com
     command_version;
 
 /* Prints "smart-connect NAME: message" and a hint at --help; returns EXIT_USAGE. */
-int command_usage_error(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int command_usage_error(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -77,13 +77,17 @@ void decoder_report(const struct decoder *d)
     const struct tic_stats *tic = &d->tic.stats;
     uint32_t frames = tic->frames_ok + tic->frames_partial;
     if (p1->telegrams_ok || p1->telegrams_bad_crc || (p1->telegrams_bad_frame && !frames))
-        fprintf(stderr, "P1: %u telegrams good, %u with a wrong CRC, %u incomplete, %u objects without sense\n",
-                p1->telegrams_ok, p1->telegrams_bad_crc, p1->telegrams_bad_frame, p1->object_errors);
+        fprintf(
+            stderr,
+            "P1: %u telegrams good, %u with a wrong CRC, %u incomplete, %u objects without sense\n",
+            p1->telegrams_ok, p1->telegrams_bad_crc, p1->telegrams_bad_frame, p1->object_errors);
     if (frames)
-        fprintf(stderr, "TIC: %u frames good, %u with groups lost, %u incomplete; groups: %u good, %u bad "
-                        "parity, %u bad checksum, %u without sense, %u unknown\n",
-                tic->frames_ok, tic->frames_partial, tic->frames_failed, tic->groups_ok, tic->groups_parity,
-                tic->groups_checksum, tic->groups_senseless, tic->groups_unknown);
+        fprintf(stderr,
+                "TIC: %u frames good, %u with groups lost, %u incomplete; groups: %u good, %u bad "
+                "parity, %u bad checksum, %u without sense, %u unknown\n",
+                tic->frames_ok, tic->frames_partial, tic->frames_failed, tic->groups_ok,
+                tic->groups_parity, tic->groups_checksum, tic->groups_senseless,
+                tic->groups_unknown);
     if (tic->groups_historic)
         fprintf(stderr, "%s (%u groups seen, not decoded)\n", meter_state_text(METER_HISTORIC),
                 tic->groups_historic);

@@ -8,7 +8,8 @@
 
 struct decoder {
     /* Each valid telegram, derived; r and the telegram are valid during the call. */
-    void (*reading)(struct decoder *d, const struct reading *r, const uint8_t *telegram, size_t length);
+    void (*reading)(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                    size_t length);
     uint64_t valid;
     /* private */
     struct derive_settings settings;

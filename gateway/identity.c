@@ -14,8 +14,7 @@
 
 #define SERIAL_FILE "serial"
 /* Made once at random for this product; see sd_id128_get_machine_app_specific(3). */
-#define APPLICATION_ID                                                                             \
-    SD_ID128_MAKE(4b, 6e, 1d, 0c, 91, 5f, 4a, 7d, a8, 36, 2f, c7, 0e, 58, b3, 19)
+#define APPLICATION_ID SD_ID128_MAKE(4b, 6e, 1d, 0c, 91, 5f, 4a, 7d, a8, 36, 2f, c7, 0e, 58, b3, 19)
 
 bool identity_is_serial(const char *text)
 {

@@ -46,7 +46,8 @@ static bool file_configure(struct input *in, const char *rest, char error[static
     const char *speed = input_parameter(rest, "speed", &length);
     f->fd = -1;
     if (path_length == 0 || path_length >= sizeof f->path) {
-        snprintf(error, INPUT_ERROR_MAX, "\"file:%.80s\": use file:PATH or file:PATH?speed=max", rest);
+        snprintf(error, INPUT_ERROR_MAX, "\"file:%.80s\": use file:PATH or file:PATH?speed=max",
+                 rest);
         return false;
     }
     if (!input_only_parameter(rest, "speed", error))

@@ -15,7 +15,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { CONNECT_TIMEOUT_S = 10, KEEPALIVE_IDLE_S = 10, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
+enum {
+    CONNECT_TIMEOUT_S = 10,
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_INTERVAL_S = 5,
+    KEEPALIVE_COUNT = 3
+};
 
 /* What the worker needs, apart from the input, which may be closed meanwhile. */
 struct tcp_connect {
@@ -107,7 +112,8 @@ static void on_tcp(struct loop_fd *watch, uint32_t events)
 /* A peer that vanished without a word is found by keepalive probes. */
 static void set_keepalive(int fd)
 {
-    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
+    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S,
+              count = KEEPALIVE_COUNT;
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);

@@ -24,12 +24,9 @@ static const struct {
     const char *title;
     int total, l1; /* enum quantity, or -1 */
 } rows[] = {
-    {"power         W", Q_POWER, Q_POWER_L1},
-    {"voltage       V", -1, Q_METER_VOLTAGE_L1},
-    {"current       A", -1, Q_CURRENT_L1},
-    {"apparent     VA", Q_APPARENT, Q_APPARENT_L1},
-    {"import       Wh", Q_ENERGY_IMPORT, -1},
-    {"export       Wh", Q_ENERGY_EXPORT, -1},
+    {"power         W", Q_POWER, Q_POWER_L1}, {"voltage       V", -1, Q_METER_VOLTAGE_L1},
+    {"current       A", -1, Q_CURRENT_L1},    {"apparent     VA", Q_APPARENT, Q_APPARENT_L1},
+    {"import       Wh", Q_ENERGY_IMPORT, -1}, {"export       Wh", Q_ENERGY_EXPORT, -1},
 };
 
 static void draw_table(const struct reading *r)
@@ -48,9 +45,10 @@ static void draw_table(const struct reading *r)
 static void draw_doors(const struct live *v)
 {
     struct meter_counters c = meter_get_counters(v->meter);
-    printf("\n telegrams  %llu good, %llu bad checksum, %llu incomplete; %llu objects without sense\n",
-           (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
-           (unsigned long long)c.telegrams_frame_fail, (unsigned long long)c.object_errors);
+    printf(
+        "\n telegrams  %llu good, %llu bad checksum, %llu incomplete; %llu objects without sense\n",
+        (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
+        (unsigned long long)c.telegrams_frame_fail, (unsigned long long)c.object_errors);
     if (v->modbus) {
         struct modbus_tcp_counters n = modbus_tcp_get_counters(v->modbus);
         const char *refusal = modbus_tcp_last_refusal(v->modbus);
@@ -62,8 +60,9 @@ static void draw_doors(const struct live *v)
     if (v->mqtt) {
         struct mqtt_counters n = mqtt_get_counters(v->mqtt);
         printf(" mqtt       %s, %llu sent, %llu dropped, %llu connection errors\n",
-               mqtt_is_connected(v->mqtt) ? "connected" : "not connected", (unsigned long long)n.sent,
-               (unsigned long long)n.dropped, (unsigned long long)n.event_errors);
+               mqtt_is_connected(v->mqtt) ? "connected" : "not connected",
+               (unsigned long long)n.sent, (unsigned long long)n.dropped,
+               (unsigned long long)n.event_errors);
     }
 }
 
@@ -74,12 +73,13 @@ static void draw_hints(const struct live *v)
     printf("\n");
     if (v->modbus) {
         modbus_tcp_address(v->modbus, address);
-        printf(" read the voltages:  mbpoll -m tcp -p %s -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 127.0.0.1\n",
+        printf(" read the voltages:  mbpoll -m tcp -p %s -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 "
+               "127.0.0.1\n",
                strrchr(address, ':') + 1);
     }
     if (v->mqtt)
-        printf(" hear the messages:  mosquitto_sub -h %s -p %d -t '%s' -v\n", mqtt_broker_host(v->mqtt),
-               mqtt_broker_port(v->mqtt), mqtt_topics(v->mqtt));
+        printf(" hear the messages:  mosquitto_sub -h %s -p %d -t '%s' -v\n",
+               mqtt_broker_host(v->mqtt), mqtt_broker_port(v->mqtt), mqtt_topics(v->mqtt));
     printf(" end:                Ctrl-C\n");
 }
 
@@ -91,6 +91,8 @@ static void draw_terminal(const struct live *v, const struct meter_snapshot *lat
         printf("; telegram %llu, %.1f s old%s", (unsigned long long)latest->reading.sequence,
                (double)(v->loop->now_ms - latest->reading.received_ms) / 1000,
                meter_is_stale(v->meter) ? " (stale)" : "");
+    if (latest && latest->reading.export_unmeasured)
+        printf("\n            exporting, but not in producer mode: the export is unknown");
     printf("\n\n");
     if (latest)
         draw_table(&latest->reading);

@@ -38,7 +38,9 @@ static void forget_pending(struct loop *l, const struct loop_fd *watch)
 int loop_watch(struct loop *l, struct loop_fd *watch, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = watch};
-    int operation = watch->events == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    int operation = watch->events == 0 ? EPOLL_CTL_ADD
+                    : events == 0      ? EPOLL_CTL_DEL
+                                       : EPOLL_CTL_MOD;
     if (watch->events == events)
         return 0;
     if (events == 0)

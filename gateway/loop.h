@@ -16,7 +16,8 @@
 enum { LOOP_BATCH = 64 };
 
 struct loop_fd {
-    void (*ready)(struct loop_fd *watch, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR */
+    void (*ready)(struct loop_fd *watch,
+                  uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR */
     int fd;
     uint32_t events; /* private: what is waited for; 0 = not in the loop */
 };

@@ -58,6 +58,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "smart-connect: \"%.40s\" is no command; smart-connect --help lists them\n", name);
+    fprintf(stderr, "smart-connect: \"%.40s\" is no command; smart-connect --help lists them\n",
+            name);
     return EXIT_USAGE;
 }

@@ -13,9 +13,10 @@ enum {
     STALE_FAST_MS = 10000, /* meters that send every second */
     STALE_SLOW_MS = 35000, /* meters that send every ten seconds */
     SLOW_INTERVAL_MS = 4000,
-    RECENT_MS = 10000,      /* "bytes come" means within this time */
+    RECENT_MS = 10000, /* "bytes come" means within this time */
     RELEARN_AFTER_MS = 10000,
-    WINDOW = 256,           /* bytes by which a wrong speed is recognised */
+    QUIET_MS = 60000,            /* this long without damage ends a series of it */
+    WINDOW = 256,                /* bytes by which a wrong speed is recognised */
     CLOCK_SET_SINCE = 1735689600 /* 2025-01-01: a clock before that was never set */
 };
 
@@ -42,12 +43,13 @@ struct meter {
     enum meter_kind speaking; /* METER_AUTO: not known yet */
     unsigned line;            /* index of lines, for inputs with a speed */
     int64_t line_since_ms;
-    unsigned window_bytes, window_zeros, window_odd; /* bytes seen at this speed; 00 or 80; odd parity */
+    unsigned window_bytes, window_zeros,
+        window_odd; /* bytes seen at this speed; 00 or 80; odd parity */
     bool open, loss_logged, saw_encrypted;
     /* how it goes */
     enum meter_state state;
     bool stale;
-    int64_t last_byte_ms, last_valid_ms, last_historic_ms;
+    int64_t last_byte_ms, last_valid_ms, last_bad_ms, last_historic_ms;
     int64_t shortest_interval_ms; /* between two valid telegrams; 0 = fewer than two */
     uint64_t sequence, bytes;
     struct derive_state derive_state;
@@ -61,9 +63,9 @@ struct meter {
 static const char *const state_texts[METER_STATES] = {
     [METER_NOT_OPEN] = "the meter input cannot be opened",
     [METER_NO_SIGNAL] = "no signal from the meter: check the cable and that its port is activated",
-    [METER_UNREADABLE] = "the meter sends, but nothing that can be read: check cable, polarity and kind",
-    [METER_HISTORIC] =
-        "meter is in historic mode: ask Enedis or the supplier for standard mode",
+    [METER_UNREADABLE] =
+        "the meter sends, but nothing that can be read: check cable, polarity and kind",
+    [METER_HISTORIC] = "meter is in historic mode: ask Enedis or the supplier for standard mode",
     [METER_ENCRYPTED] = "the meter sends encrypted telegrams, which are not supported",
     [METER_LIVE] = "receiving",
 };
@@ -153,7 +155,8 @@ static void log_live(const struct meter *m)
                  r->phases == 1 ? "" : "s", m->tic.producer ? ", producer" : "");
         return;
     }
-    (void)reading_text(r, TEXT_IDENTIFICATION, m->latest.telegram, m->latest.telegram_len, id, sizeof id);
+    (void)reading_text(r, TEXT_IDENTIFICATION, m->latest.telegram, m->latest.telegram_len, id,
+                       sizeof id);
     log_info("meter", "receiving P1 from %s, version %u, %d phase%s", id,
              r->p1_version ? r->p1_version : (unsigned)r->emucs_version, r->phases,
              r->phases == 1 ? "" : "s");
@@ -179,9 +182,11 @@ static int64_t clock_utc_s(void)
     return now >= CLOCK_SET_SINCE ? now : READING_NO_TIME;
 }
 
-static void note_time_source(const struct meter *m, const struct reading *before, const struct reading *now)
+static void note_time_source(const struct meter *m, const struct reading *before,
+                             const struct reading *now)
 {
-    bool was_meter = before->meter_time_s != READING_NO_TIME && message_time(before) == before->meter_time_s;
+    bool was_meter =
+        before->meter_time_s != READING_NO_TIME && message_time(before) == before->meter_time_s;
     bool is_meter = now->meter_time_s != READING_NO_TIME && message_time(now) == now->meter_time_s;
     if (is_meter == was_meter && m->sequence > 1)
         return;
@@ -194,6 +199,15 @@ static void note_time_source(const struct meter *m, const struct reading *before
                                                          : "over a day off");
 }
 
+static void note_unmeasured_export(const struct reading *before, const struct reading *now)
+{
+    if (now->export_unmeasured && !before->export_unmeasured)
+        log_warning("meter",
+                    "the meter exports but is not in producer mode: the export is unknown");
+    if (before->export_unmeasured && !now->export_unmeasured)
+        log_info("meter", "the meter imports again");
+}
+
 /* Takes over a decoded reading: completes it, makes it the latest and tells everyone. */
 static void publish(struct meter *m, struct reading *r, const uint8_t *telegram, size_t telegram_len)
 {
@@ -203,6 +217,7 @@ static void publish(struct meter *m, struct reading *r, const uint8_t *telegram,
     r->sequence = ++m->sequence;
     derive(r, &m->settings.derive, &m->derive_state);
     note_time_source(m, &m->latest.reading, r);
+    note_unmeasured_export(&m->latest.reading, r);
     bool was_stale = m->stale;
     m->latest.reading = *r;
     memcpy(m->latest.telegram, telegram, telegram_len);
@@ -215,9 +230,13 @@ static void publish(struct meter *m, struct reading *r, const uint8_t *telegram,
         update_state(m);
 }
 
-static void log_bad(const char *what)
+/* The first of a series of damaged telegrams is said, the rest is counted. */
+static void note_bad(struct meter *m, const char *what)
 {
-    log_debug("meter", "%s", what);
+    bool first = m->last_bad_ms == 0 || m->loop->now_ms - m->last_bad_ms > QUIET_MS;
+    m->last_bad_ms = m->loop->now_ms;
+    if (first && m->sequence)
+        log_warning("meter", "%s dropped; more of them are only counted", what);
 }
 
 static void feed_p1(struct meter *m, const uint8_t *bytes, size_t n)
@@ -231,9 +250,9 @@ static void feed_p1(struct meter *m, const uint8_t *bytes, size_t n)
             m->speaking = METER_P1;
             publish(m, &m->p1_reading, m->p1.telegram, m->p1.telegram_len);
         } else if (event == P1_BAD_CRC) {
-            log_bad("telegram with a wrong CRC dropped");
+            note_bad(m, "a telegram with a wrong CRC was");
         } else if (event == P1_BAD_FRAME) {
-            log_bad("incomplete telegram dropped");
+            note_bad(m, "an incomplete telegram was");
         }
     }
 }
@@ -249,7 +268,7 @@ static void feed_tic(struct meter *m, const uint8_t *bytes, size_t n)
             m->speaking = METER_TIC;
             publish(m, &m->tic_reading, m->tic.frame, m->tic.frame_len);
         } else if (event == TIC_FRAME_FAILED) {
-            log_bad("incomplete frame dropped");
+            note_bad(m, "an incomplete frame was");
         } else if (event == TIC_HISTORIC) {
             m->last_historic_ms = m->loop->now_ms;
         }

@@ -13,10 +13,11 @@
 
 enum {
     SWEEP_MS = 1000,
-    EVICTABLE_AFTER_MS = 15000,   /* idle this long: may go when another needs the place */
-    PARTIAL_FRAME_MS = 5000,      /* a frame that does not end within this is no frame */
-    RECEIVE_MAX = 1024,           /* several pipelined requests at once */
-    SEND_MAX = 2 * MBAP_ADU_MAX,  /* answers waiting for a client that does not read; then reading stops */
+    EVICTABLE_AFTER_MS = 15000, /* idle this long: may go when another needs the place */
+    PARTIAL_FRAME_MS = 5000,    /* a frame that does not end within this is no frame */
+    RECEIVE_MAX = 1024,         /* several pipelined requests at once */
+    SEND_MAX =
+        2 * MBAP_ADU_MAX, /* answers waiting for a client that does not read; then reading stops */
     NOMINAL_VOLTAGE_V = 230,
     KEEPALIVE_IDLE_S = 30,
     KEEPALIVE_INTERVAL_S = 10,
@@ -277,7 +278,8 @@ static void refuse(struct modbus_tcp *m, int fd, const struct sockaddr_storage *
 
 static void tune(int fd)
 {
-    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
+    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S,
+              count = KEEPALIVE_COUNT;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
@@ -334,9 +336,11 @@ static void on_listen(struct loop_fd *watch, uint32_t events)
 static const char *remedy(int error, const char *listen_text, char *text, size_t cap)
 {
     if (error == EADDRINUSE)
-        snprintf(text, cap, "another program uses this port; stop it or choose another with --modbus");
+        snprintf(text, cap,
+                 "another program uses this port; stop it or choose another with --modbus");
     else if (error == EACCES)
-        snprintf(text, cap, "ports below 1024 need a privilege; use --modbus 1502 or CAP_NET_BIND_SERVICE");
+        snprintf(text, cap,
+                 "ports below 1024 need a privilege; use --modbus 1502 or CAP_NET_BIND_SERVICE");
     else if (error == EADDRNOTAVAIL)
         snprintf(text, cap, "this machine has no such address; use --modbus PORT for all addresses");
     else
@@ -365,7 +369,8 @@ static int listen_on(const struct sockaddr_storage *address, socklen_t length)
 static int listen_on_any(const struct sockaddr_storage *address, socklen_t length)
 {
     int fd = listen_on(address, length);
-    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) || address->ss_family != AF_INET6)
+    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) ||
+        address->ss_family != AF_INET6)
         return fd;
     const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)address;
     if (memcmp(&a->sin6_addr, &in6addr_any, sizeof in6addr_any) != 0)
@@ -382,7 +387,8 @@ static bool start_listening(struct modbus_tcp *m, char error[static 200])
     socklen_t length;
     char help[120];
     if (!address_parse(m->settings.listen, &address, &length)) {
-        snprintf(error, 200, "--modbus \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT", m->settings.listen);
+        snprintf(error, 200, "--modbus \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT",
+                 m->settings.listen);
         return false;
     }
     int fd = listen_on_any(&address, length);
@@ -424,7 +430,8 @@ static struct modbus_tcp *allocate(struct loop *l, const struct modbus_tcp_setti
 }
 
 struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
-                                   const struct modbus_tcp_settings *settings, char error[static 200])
+                                   const struct modbus_tcp_settings *settings,
+                                   char error[static 200])
 {
     struct modbus_tcp *m = allocate(l, settings);
     if (!m) {

@@ -42,7 +42,8 @@ struct modbus_tcp;
 
 /* Listens, and serves from now on.  NULL: `error` (200 bytes) says why, in one line. */
 struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
-                                   const struct modbus_tcp_settings *settings, char error[static 200]);
+                                   const struct modbus_tcp_settings *settings,
+                                   char error[static 200]);
 void modbus_tcp_close(struct modbus_tcp *m);
 
 /* The address and port that are bound. */

@@ -33,7 +33,7 @@ struct attempt {
     struct mosquitto *client;
     struct broker broker;
     int keepalive_s;
-    int connack;       /* -1: none yet; else the broker's answer */
+    int connack; /* -1: none yet; else the broker's answer */
     char error[160];
 };
 
@@ -42,7 +42,7 @@ struct mqtt {
     const struct meter *meter;
     struct meter_listener listener;
     struct loop_timer retry, housekeeping;
-    struct loop_fd watch; /* the connection, while there is one */
+    struct loop_fd watch;     /* the connection, while there is one */
     struct mosquitto *client; /* NULL: not connected */
     struct attempt *attempt;
     struct mqtt_settings settings;
@@ -74,7 +74,8 @@ static bool parse_host_port(const char *text, struct broker *b)
     char *end;
     long port = strtol(rest + 1, &end, 10);
     b->port = (int)port;
-    return *rest == ':' && rest[1] >= '0' && rest[1] <= '9' && *end == 0 && port >= 1 && port <= 65535;
+    return *rest == ':' && rest[1] >= '0' && rest[1] <= '9' && *end == 0 && port >= 1 &&
+           port <= 65535;
 }
 
 static bool parse_broker(const char *url, struct broker *b, char error[static MQTT_ERROR_MAX])
@@ -86,17 +87,20 @@ static bool parse_broker(const char *url, struct broker *b, char error[static MQ
         if ((unsigned char)*p <= ' ' || *p == 0x7F)
             url = "";
     if (!is_secure && strncmp(url, plain, strlen(plain)) != 0) {
-        snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST or mqtt://HOST:PORT", url);
+        snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST or mqtt://HOST:PORT",
+                 url);
         return false;
     }
     if (!parse_host_port(strstr(url, "://") + 3, b)) {
-        snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST:PORT, port 1 to 65535", url);
+        snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST:PORT, port 1 to 65535",
+                 url);
         return false;
     }
     if (!is_secure && b->port != TLS_PORT)
         return true;
     snprintf(error, MQTT_ERROR_MAX,
-             "broker \"%.80s\" means TLS, which this version cannot do yet; use mqtt:// with another port",
+             "broker \"%.80s\" means TLS, which this version cannot do yet; use mqtt:// with "
+             "another port",
              url);
     return false;
 }
@@ -113,7 +117,8 @@ bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
     for (const char *p = site; *p; p++, n++)
         if ((unsigned char)*p <= ' ' || *p == 0x7F || strchr("+#/", *p)) {
             snprintf(error, MQTT_ERROR_MAX,
-                     "site \"%.60s\": blanks, control characters and + # / cannot stand in a topic", site);
+                     "site \"%.60s\": blanks, control characters and + # / cannot stand in a topic",
+                     site);
             return false;
         }
     if (n <= 64)
@@ -307,7 +312,8 @@ static struct mosquitto *make_client(const struct mqtt *m, struct attempt *a)
         return NULL;
     mosquitto_connect_callback_set(client, on_connack);
     mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
-    int result = mosquitto_will_set(client, m->status_topic, (int)strlen("offline"), "offline", 1, true);
+    int result =
+        mosquitto_will_set(client, m->status_topic, (int)strlen("offline"), "offline", 1, true);
     if (result == MOSQ_ERR_SUCCESS && m->settings.username[0])
         result = mosquitto_username_pw_set(client, m->settings.username, m->settings.password);
     if (result == MOSQ_ERR_SUCCESS)
@@ -387,7 +393,8 @@ static void say_goodbye(struct mqtt *m)
     int result = say_status(m, "offline");
     if (result == MOSQ_ERR_SUCCESS)
         result = mosquitto_disconnect(m->client);
-    while (result == MOSQ_ERR_SUCCESS && mosquitto_want_write(m->client) && loop_clock_ms() < until_ms)
+    while (result == MOSQ_ERR_SUCCESS && mosquitto_want_write(m->client) &&
+           loop_clock_ms() < until_ms)
         result = mosquitto_loop(m->client, 50, 1);
     mosquitto_destroy(m->client);
 }

@@ -15,18 +15,18 @@
 enum { MQTT_ERROR_MAX = 200, MQTT_HOST_MAX = 128, MQTT_TOPIC_MAX = 256 };
 
 struct mqtt_settings {
-    const char *broker;   /* mqtt://host[:port] */
-    const char *site;     /* "" is written `default` in topics */
+    const char *broker; /* mqtt://host[:port] */
+    const char *site;   /* "" is written `default` in topics */
     const char *serial;
     const char *username; /* "" = none */
     const char *password;
-    int keepalive_s;      /* also how soon a half-open connection is found */
+    int keepalive_s; /* also how soon a half-open connection is found */
 };
 
 struct mqtt_counters {
-    uint64_t connects;         /* CONNACKs that said yes */
-    uint64_t event_errors;     /* failed attempts and lost connections */
-    uint64_t sent, dropped;    /* messages */
+    uint64_t connects;      /* CONNACKs that said yes */
+    uint64_t event_errors;  /* failed attempts and lost connections */
+    uint64_t sent, dropped; /* messages */
 };
 
 struct mqtt;
@@ -48,6 +48,7 @@ const char *mqtt_broker_host(const struct mqtt *m);
 int mqtt_broker_port(const struct mqtt *m);
 const char *mqtt_topics(const struct mqtt *m);
 
+/* True from the broker's yes until the connection is lost; and what happened since start. */
 bool mqtt_is_connected(const struct mqtt *m);
 struct mqtt_counters mqtt_get_counters(const struct mqtt *m);
 

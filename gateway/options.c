@@ -32,7 +32,8 @@ static bool check_listen(const char *text, char *error)
     socklen_t length;
     if (strcmp(text, "off") == 0 || address_parse(text, &address, &length))
         return true;
-    snprintf(error, OPTION_ERROR_MAX, "\"%.60s\" is no address; use ADDR:PORT, [IPV6]:PORT, PORT or off", text);
+    snprintf(error, OPTION_ERROR_MAX,
+             "\"%.60s\" is no address; use ADDR:PORT, [IPV6]:PORT, PORT or off", text);
     return false;
 }
 
@@ -66,44 +67,65 @@ static bool check_serial(const char *text, char *error)
 }
 
 /* clang-format off */
-#define AT(field) .offset = offsetof(struct options, field)
+#define OFFSET(field) .offset = offsetof(struct options, field)
+#define TEXT(field, test) OFFSET(field), .type = OPTION_TEXT, .check = (test)
+#define NUMBER(field, low, high) OFFSET(field), .type = OPTION_NUMBER, .min = (low), .max = (high)
+#define CHOICE(field, names) OFFSET(field), .type = OPTION_CHOICE, .choices = (names)
+#define SWITCH(field) OFFSET(field), .type = OPTION_SWITCH
 const struct option_row option_rows[] = {
-    {"meter", "meter", "where the meter's bytes come from: serial:DEVICE, tcp:HOST:PORT,\n"
-     "file:PATH[?speed=max] or sim:PROFILE[?seed=N]",
-     "", "URL", NULL, AT(meter), OPTION_TEXT, 0, 0, check_meter},
-    {"meter", "meter-kind", "what speaks", "auto", "KIND", kinds, AT(meter_kind), OPTION_CHOICE, 0, 0, NULL},
-    {"meter", "stale-after", "seconds after which a reading is too old to be served as live;\n"
-     "0 = 10, or 35 for meters that send every ten seconds",
-     "0", "S", NULL, AT(stale_after_s), OPTION_NUMBER, 0, 3600, NULL},
-    {"meter", "meter-utc-offset", "hours the meter's winter time is ahead of UTC (Lithuania: 2)",
-     "1", "H", NULL, AT(meter_utc_offset_h), OPTION_NUMBER, -11, 14, NULL},
-    {"meter", "grid", "auto judges Belgian 3x230 V grids without neutral by the meter",
-     "auto", "GRID", grids, AT(grid), OPTION_CHOICE, 0, 0, NULL},
-    {"meter", "current", "phase currents: as the meter sends them (unsigned), with the sign of\n"
-     "the phase's power, or power / voltage where that is finer",
-     "meter", "MODE", currents, AT(current), OPTION_CHOICE, 0, 0, NULL},
-    {"meter", "estimate-u31", "delta grid: estimate the line voltage no telegram holds",
-     "off", NULL, NULL, AT(estimate_u31), OPTION_SWITCH, 0, 0, NULL},
-    {"modbus", "modbus", "where Modbus TCP listens, or off", "502", "ADDR:PORT", NULL, AT(modbus), OPTION_TEXT, 0, 0, check_listen},
-    {"modbus", "map", "the meter that is emulated", "PhoenixContact-EMPro", "NAME", NULL, AT(map), OPTION_TEXT, 0, 0, check_map},
-    {"modbus", "modbus-clients", "clients at the same time", "4", "N", NULL, AT(modbus_clients), OPTION_NUMBER, 1, MODBUS_CLIENTS_MAX, NULL},
-    {"modbus", "modbus-idle-timeout", "seconds without a request after which a client goes; 0 = never",
-     "60", "S", NULL, AT(modbus_idle_timeout_s), OPTION_NUMBER, 0, 86400, NULL},
-    {"modbus", "word-order", "of 32-bit values: swapped = low word first, as the real meter",
-     "swapped", "ORDER", word_orders, AT(word_order), OPTION_CHOICE, 0, 0, NULL},
-    {"modbus", "unknown", "what a register reads while its value is unknown", "zero", "WHAT", unknowns, AT(unknown), OPTION_CHOICE, 0, 0, NULL},
-    {"modbus", "stale", "what is answered while the reading is too old", "exception", "WHAT", stales, AT(stale), OPTION_CHOICE, 0, 0, NULL},
-    {"modbus", "stale-current", "amperes per phase shown with --stale high-current", "80", "A", NULL, AT(stale_current_a), OPTION_NUMBER, 1, 10000, NULL},
-    {"mqtt", "mqtt", "broker, mqtt://HOST[:PORT]; empty = MQTT is off", "", "URL", NULL, AT(mqtt), OPTION_TEXT, 0, 0, check_mqtt},
-    {"mqtt", "mqtt-site", "name of the site in topics; empty is written `default`", "", "NAME", NULL, AT(mqtt_site), OPTION_TEXT, 0, 0, check_site},
-    {"mqtt", "mqtt-username", "empty = none", "", "NAME", NULL, AT(mqtt_username), OPTION_TEXT, 0, 0, NULL},
-    {"mqtt", "mqtt-password-file", "file whose first line is the password", "", "PATH", NULL, AT(mqtt_password_file), OPTION_TEXT, 0, 0, NULL},
-    {"mqtt", "mqtt-keepalive", "seconds; also how soon a dead connection is found", "30", "S", NULL, AT(mqtt_keepalive_s), OPTION_NUMBER, 5, 3600, NULL},
-    {"device", "state", "folder for what must survive a restart; empty = nothing is kept",
-     "/var/lib/smart-connect", "DIR", NULL, AT(state), OPTION_TEXT, 0, 0, NULL},
-    {"device", "serial", "serial number; empty = from the network card", "", "HEX", NULL, AT(serial), OPTION_TEXT, 0, 0, check_serial},
-    {"device", "log-level", "least important lines to write", "info", "LEVEL", log_levels, AT(log_level), OPTION_CHOICE, 0, 0, NULL},
-    {"device", "live", "draw a live view of the values on standard output", "off", NULL, NULL, AT(live), OPTION_SWITCH, 0, 0, NULL},
+    {"meter", "meter", "URL", "",
+     "where the meter's bytes come from: serial:DEVICE, tcp:HOST:PORT,\n"
+     "file:PATH[?speed=max] or sim:PROFILE[?seed=N]", TEXT(meter, check_meter)},
+    {"meter", "meter-kind", "KIND", "auto", "what speaks", CHOICE(meter_kind, kinds)},
+    {"meter", "stale-after", "S", "0",
+     "seconds after which a reading is too old to be served as live;\n"
+     "0 = 10, or 35 for meters that send every ten seconds", NUMBER(stale_after_s, 0, 3600)},
+    {"meter", "meter-utc-offset", "H", "1",
+     "hours the meter's winter time is ahead of UTC (Lithuania: 2)", NUMBER(meter_utc_offset_h, -11, 14)},
+    {"meter", "grid", "GRID", "auto",
+     "auto judges Belgian 3x230 V grids without neutral by the meter", CHOICE(grid, grids)},
+    {"meter", "current", "MODE", "meter",
+     "phase currents: as the meter sends them (unsigned), with the sign of\n"
+     "the phase's power, or power / voltage where that is finer", CHOICE(current, currents)},
+    {"meter", "estimate-u31", NULL, "off",
+     "delta grid: estimate the line voltage no telegram holds", SWITCH(estimate_u31)},
+
+    {"modbus", "modbus", "ADDR:PORT", "502",
+     "where Modbus TCP listens, or off", TEXT(modbus, check_listen)},
+    {"modbus", "map", "NAME", "PhoenixContact-EMPro",
+     "the meter that is emulated", TEXT(map, check_map)},
+    {"modbus", "modbus-clients", "N", "4",
+     "clients at the same time", NUMBER(modbus_clients, 1, MODBUS_CLIENTS_MAX)},
+    {"modbus", "modbus-idle-timeout", "S", "60",
+     "seconds without a request after which a client goes; 0 = never",
+     NUMBER(modbus_idle_timeout_s, 0, 86400)},
+    {"modbus", "word-order", "ORDER", "swapped",
+     "of 32-bit values: swapped = low word first, as the real meter", CHOICE(word_order, word_orders)},
+    {"modbus", "unknown", "WHAT", "zero",
+     "what a register reads while its value is unknown", CHOICE(unknown, unknowns)},
+    {"modbus", "stale", "WHAT", "exception",
+     "what is answered while the reading is too old", CHOICE(stale, stales)},
+    {"modbus", "stale-current", "A", "80",
+     "amperes per phase shown with --stale high-current", NUMBER(stale_current_a, 1, 10000)},
+
+    {"mqtt", "mqtt", "URL", "",
+     "broker, mqtt://HOST[:PORT]; empty = MQTT is off", TEXT(mqtt, check_mqtt)},
+    {"mqtt", "mqtt-site", "NAME", "",
+     "name of the site in topics; empty is written `default`", TEXT(mqtt_site, check_site)},
+    {"mqtt", "mqtt-username", "NAME", "", "empty = none", TEXT(mqtt_username, NULL)},
+    {"mqtt", "mqtt-password-file", "PATH", "",
+     "file whose first line is the password", TEXT(mqtt_password_file, NULL)},
+    {"mqtt", "mqtt-keepalive", "S", "30",
+     "seconds; also how soon a dead connection is found", NUMBER(mqtt_keepalive_s, 5, 3600)},
+
+    {"device", "state", "DIR", "/var/lib/smart-connect",
+     "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},
+    {"device", "serial", "HEX", "",
+     "serial number; empty = from the network card", TEXT(serial, check_serial)},
+    {"device", "log-level", "LEVEL", "info",
+     "least important lines to write", CHOICE(log_level, log_levels)},
+    {"device", "live", NULL, "off",
+     "draw a live view of the values on standard output", SWITCH(live)},
 };
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
 /* clang-format on */
@@ -138,20 +160,23 @@ static bool set_text(const struct option_row *row, struct options *o, const char
     return true;
 }
 
-static bool set_number(const struct option_row *row, struct options *o, const char *value, char *error)
+static bool set_number(const struct option_row *row, struct options *o, const char *value,
+                       char *error)
 {
     char *end;
     errno = 0;
     long number = strtol(value, &end, 10);
     if (end == value || *end || errno || number < row->min || number > row->max) {
-        snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no number from %d to %d", value, row->min, row->max);
+        snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no number from %d to %d", value, row->min,
+                 row->max);
         return false;
     }
     *number_of(row, o) = (int)number;
     return true;
 }
 
-static bool set_choice(const struct option_row *row, struct options *o, const char *value, char *error)
+static bool set_choice(const struct option_row *row, struct options *o, const char *value,
+                       char *error)
 {
     for (int i = 0; row->choices[i]; i++)
         if (strcmp(row->choices[i], value) == 0) {
@@ -164,7 +189,8 @@ static bool set_choice(const struct option_row *row, struct options *o, const ch
     return false;
 }
 
-static bool set_switch(const struct option_row *row, struct options *o, const char *value, char *error)
+static bool set_switch(const struct option_row *row, struct options *o, const char *value,
+                       char *error)
 {
     bool on = strcmp(value, "on") == 0;
     if (!on && strcmp(value, "off") != 0) {
@@ -177,7 +203,8 @@ static bool set_switch(const struct option_row *row, struct options *o, const ch
 
 static bool set_row(const struct option_row *row, struct options *o, const char *value, char *error)
 {
-    static bool (*const setters[])(const struct option_row *, struct options *, const char *, char *) = {
+    static bool (*const setters[])(const struct option_row *, struct options *, const char *,
+                                   char *) = {
         [OPTION_TEXT] = set_text,
         [OPTION_NUMBER] = set_number,
         [OPTION_CHOICE] = set_choice,
@@ -227,7 +254,8 @@ static int on_ini_key(void *context, const char *section, const char *name, cons
         snprintf(reader->error, OPTION_ERROR_MAX, "%s belongs into section [%s], not [%.40s]", name,
                  row->section, section);
     else
-        snprintf(reader->error, OPTION_ERROR_MAX, "unknown key \"%.60s\" in section [%.40s]", name, section);
+        snprintf(reader->error, OPTION_ERROR_MAX, "unknown key \"%.60s\" in section [%.40s]", name,
+                 section);
     return 0;
 }
 

@@ -42,16 +42,16 @@ struct options {
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_CHOICE, OPTION_SWITCH };
 
 struct option_row {
-    const char *section; /* of the device file */
-    const char *name;    /* key of the device file, and "--name" */
+    const char *section;    /* of the device file */
+    const char *name;       /* key of the device file, and "--name" */
+    const char *value_name; /* for help texts; NULL: the flag may stand alone */
+    const char *fallback;   /* the default, as it would be typed */
     const char *help;
-    const char *fallback; /* the default, as it would be typed */
-    const char *value_name;
-    const char *const *choices; /* OPTION_CHOICE: names by value, NULL at the end */
-    size_t offset;              /* in struct options: char[OPTION_TEXT_MAX], else int */
+    size_t offset; /* in struct options: char[OPTION_TEXT_MAX], else int */
     enum option_type type;
-    int min, max; /* OPTION_NUMBER */
-    /* A further check of a text; false: error is filled. */
+    const char *const *choices; /* OPTION_CHOICE: names by value, NULL at the end */
+    int min, max;               /* OPTION_NUMBER */
+    /* A further check of a text; false: error (OPTION_ERROR_MAX bytes) is filled. */
     bool (*check)(const char *text, char *error);
 };
 
