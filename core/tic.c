@@ -14,15 +14,15 @@
 #define DEL 0x7f
 
 enum state {
-    AWAIT_STX,   /* in the rest of a frame whose start is lost: its groups only tell mode and parity */
+    AWAIT_STX,   /* in the rest of a lost frame: its groups only tell mode and parity */
     AWAIT_GROUP, /* between two frames */
     AWAIT_ETX    /* in a frame */
 };
 
 enum {
-    STICKY_FRAMES = 10,        /* complete frames without L2, L3 (export) before we unlearn them */
-    PARITY_FAILURES_MAX = 32,  /* groups in a row after which TIC_PARITY_AUTO decides again */
-    INDEX_SLACK_WH = 10,       /* the index steps in Wh, and the breaker bears an overload for a while */
+    STICKY_FRAMES = 10,       /* complete frames without L2, L3 (export) before we unlearn them */
+    PARITY_FAILURES_MAX = 32, /* groups in a row after which TIC_PARITY_AUTO decides again */
+    INDEX_SLACK_WH = 10, /* the index steps in Wh, and the breaker bears an overload for a while */
     CUTOFF_POWER_MAX_KVA = 36, /* largest supply behind a Linky, for frames without PCOUP */
     SUMMER_S = 3600,
     READ_AHEAD = 8 /* room after the frame, so that a word may be read at any of its characters */
@@ -78,9 +78,9 @@ static bool is_odd(const struct tic_gathered *g)
     return (g->odd & TIC_EACH(1)) != 0;
 }
 
-/* Rule 1, for a byte or a group of them: some have odd parity over their eight bits, some have bit 7
- * set.  While undecided the bytes must be wholly good under one of the two views.  They cannot be
- * under both: CR is 8D, even and high, or 0D, odd and not high. */
+/* Rule 1, for a byte or a group of them: some have odd parity over their eight bits, some have
+ * bit 7 set.  While undecided the bytes must be wholly good under one of the two views.  They
+ * cannot be under both: CR is 8D, even and high, or 0D, odd and not high. */
 static bool has_bad_parity(const struct tic_stream *s, const struct tic_gathered *g)
 {
     enum tic_parity parity = parity_in_use(s);
@@ -103,8 +103,8 @@ static void note_good_parity(struct tic_stream *s, uint8_t raw_cr)
     s->priv.parity_vote = vote;
 }
 
-/* The other view makes every group fail, for its CR alone.  So does a broken line, but then deciding
- * again costs nothing. */
+/* The other view makes every group fail, for its CR alone.  So does a broken line, but then
+ * deciding again costs nothing. */
 static void note_bad_parity(struct tic_stream *s)
 {
     if (++s->priv.parity_failures < PARITY_FAILURES_MAX)
@@ -199,7 +199,7 @@ static bool take_digits(struct tic_stream *s, const struct tic_label *label, con
 static bool take_text(struct tic_stream *s, const struct tic_label *label, const uint8_t *data)
 {
     size_t len = label->length;
-    uint64_t good = TIC_EACH(0x80); /* bit 7 of each column: all were 0x20 to 0x7E */
+    uint64_t good = TIC_EACH(0x80);       /* bit 7 of each column: all were 0x20 to 0x7E */
     for (size_t i = 0; i < len; i += 8) { /* lengths are 16 and 32 */
         uint64_t word = tic_word(data + i);
         good &= (word + TIC_EACH(0x80 - ' ')) & tic_differs(word, DEL);
@@ -258,8 +258,8 @@ static bool is_horodate(const uint8_t *p, bool blank_season)
 
 /* ---- Groups ---- */
 
-/* Clause 5.3.6: only the low six bits of the checksum's sum count, so eight sums of six bits run side
- * by side, one for each byte of a word. */
+/* Clause 5.3.6: only the low six bits of the checksum's sum count, so eight sums of six bits run
+ * side by side, one for each byte of a word. */
 static uint64_t add_word(uint64_t sums, uint64_t characters)
 {
     return (sums + (characters & TIC_EACH(0x3f))) & TIC_EACH(0x3f);
@@ -335,9 +335,9 @@ static enum tic_event take_historic_group(struct tic_stream *s, uint8_t raw_cr)
     return s->priv.historic_groups++ == 0 ? TIC_HISTORIC : TIC_MORE;
 }
 
-/* The characters between LF and CR.  The last one is the checksum, which may be a blank, and the one
- * before it decides on the mode.  A frame is all in one mode: to try both rules on each group would
- * double the chance of accepting damage. */
+/* The characters between LF and CR.  The last one is the checksum, which may be a blank, and the
+ * one before it decides on the mode.  A frame is all in one mode: to try both rules on each group
+ * would double the chance of accepting damage. */
 static enum tic_event judge_group(struct tic_stream *s, const uint8_t *text, size_t len,
                                   uint8_t raw_cr)
 {
@@ -455,8 +455,8 @@ static void learn_capabilities(struct tic_stream *s)
         s->phases = 3;
     else if (complete && reading_has(s->reading, Q_METER_VOLTAGE_L1))
         s->phases = 1;
-    s->producer = is_still(flags & TIC_PRODUCER, s->producer, complete,
-                           &s->priv.frames_without_producer);
+    s->producer =
+        is_still(flags & TIC_PRODUCER, s->producer, complete, &s->priv.frames_without_producer);
 }
 
 /* Rule 6.  A historic frame is no failure of the line, it has been reported. */
@@ -470,11 +470,14 @@ static enum tic_event give_up_frame(struct tic_stream *s)
     return TIC_FRAME_FAILED;
 }
 
-/* An ETX inside a group may be a damaged character: what follows is then no new frame unless it
- * starts with STX. */
-static enum tic_event end_frame(struct tic_stream *s, bool inside_group, int64_t now_ms)
+/* An ETX that does not follow a CR may be a damaged character: what comes after it is then no new
+ * frame unless it starts with STX. */
+static enum tic_event end_frame(struct tic_stream *s, bool has_cut_text, int64_t now_ms)
 {
-    enum state next = inside_group ? AWAIT_STX : AWAIT_GROUP;
+    bool in_place = s->frame_len < 2 || s->frame[s->frame_len - 2] == CR;
+    if (!in_place && !has_cut_text) /* right after an LF; a group with text is counted already */
+        lose_group(s, &s->stats.groups_checksum);
+    enum state next = in_place ? AWAIT_GROUP : AWAIT_STX;
     if (s->priv.state != AWAIT_ETX || s->priv.good_groups == 0) {
         enum tic_event event = give_up_frame(s);
         s->priv.state = (uint8_t)next;
@@ -483,6 +486,7 @@ static enum tic_event end_frame(struct tic_stream *s, bool inside_group, int64_t
     judge_reading(s, now_ms);
     learn_capabilities(s);
     s->reading->standard = STANDARD_TIC;
+    s->reading->phases = s->phases;
     s->reading->object_errors = s->priv.lost_groups;
     if (s->priv.lost_groups == 0)
         s->stats.frames_ok++;
@@ -594,9 +598,9 @@ static uint64_t copy_and_sum(uint8_t *to, const uint8_t *from, size_t n)
     return sums;
 }
 
-/* The quick way for what nearly all input is: whole good groups.  The label tells where the CR must
- * be, so nothing is searched; what is good byte by byte is good here, and everything else is left to
- * take_byte().  `bytes` are free of bad parity.  Returns how many were used. */
+/* The quick way for what nearly all input is: whole good groups.  The label tells where the CR
+ * must be, so nothing is searched; what is good byte by byte is good here, and everything else is
+ * left to take_byte().  `bytes` are free of bad parity.  Returns how many were used. */
 static size_t take_whole_groups(struct tic_stream *s, const uint8_t *bytes, size_t n)
 {
     uint8_t *to = s->frame + s->frame_len;

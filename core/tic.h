@@ -1,14 +1,21 @@
 /* tic.h - Linky TIC frames, standard mode (Enedis-NOI-CPT_54E V3): framing and decoding.
  *
- *   STX | LF label HT [horodate HT] data HT checksum CR | ... | ETX      characters are 7 bits, even parity
+ *   STX | LF label HT [horodate HT] data HT checksum CR | ... | ETX       7 bits, even parity
  *
  *   label      1..9 characters, one of the 71 of clause 6.2.2
  *   horodate   SAAMMJJhhmmss, S = H winter, E summer, h/e clock degraded, blank = not applicable
  *   data       fixed width per label
  *   checksum   (sum of label .. last HT, both included) & 0x3F, + 0x20; may be a blank
  *
- * A frame is salvaged group by group: a damaged group loses that value only.  The frame is committed
- * on ETX.  Historic mode (1200 baud, LF label SP data SP checksum CR, checksum without the last SP) is
+ * A frame is salvaged group by group: a damaged group loses that value only.  The frame is
+ * committed on ETX; what was lost is unknown in its reading, never the value of the frame before
+ * (only EAST and EAIT are held while a new value is in doubt).  Texts are slices of the frame
+ * without the padding blanks.  Horodates other than DATE's are checked, not kept.
+ *
+ * Without parity the checksum cannot see bit 6 of a character.  The rules of the fields catch that
+ * everywhere but in the free texts (NGTF, LTARF, MSG1, MSG2).
+ *
+ * Historic mode (1200 baud, LF label SP data SP checksum CR, checksum without the last SP) is
  * recognised and reported, not decoded.
  */
 #ifndef TIC_H
@@ -17,7 +24,7 @@
 #include "reading.h"
 
 enum {
-    TIC_FRAME_MAX = 2048, /* largest legal frame: 1727 bytes (71 labels) */
+    TIC_FRAME_MAX = 2048, /* buffer for a frame; the largest legal one has 1727 bytes (71 labels) */
     TIC_SILENCE_MS = 500  /* a live line never pauses longer than 34 ms; see tic_silence() */
 };
 
@@ -30,22 +37,27 @@ enum {
 enum tic_event {
     TIC_MORE,  /* all bytes consumed, nothing to report */
     TIC_FRAME, /* a frame is complete: the reading and the frame are valid until the next call */
-    TIC_FRAME_FAILED, /* a frame was given up: EOT, lost ETX, overflow, or no group in it was good */
-    TIC_HISTORIC /* a historic frame or group with a good checksum: the meter is in historic mode */
+    TIC_FRAME_FAILED, /* a frame was given up: EOT, lost ETX, overflow, or no good group in it */
+    TIC_HISTORIC /* the first good historic group of a frame; nothing else comes of that frame */
 };
 
 /* How characters arrive. */
 enum tic_parity {
-    TIC_PARITY_AUTO, /* decide from the first good groups: CR comes as 8D with parity, as 0D without */
-    TIC_PARITY_EVEN, /* bytes of an 8N1 UART: bit 7 is the even parity of the character, and checked */
-    TIC_PARITY_NONE /* 7-bit characters: the UART or the peer has checked and stripped parity */
+    /* Two good groups decide: CR comes as 8D with parity, as 0D without.  32 groups running with
+     * bad parity reopen the question. */
+    TIC_PARITY_AUTO,
+    /* Bytes of an 8N1 UART: bit 7 is the even parity of the character, and checked. */
+    TIC_PARITY_EVEN,
+    /* 7-bit characters: the UART or the peer has checked and stripped parity.  A byte with bit 7
+     * set is damaged. */
+    TIC_PARITY_NONE
 };
 
 struct tic_stats {
     uint32_t frames_ok;      /* every group of the frame was good */
     uint32_t frames_partial; /* committed, but at least one group was lost */
     uint32_t frames_failed;
-    uint32_t groups_ok;
+    uint32_t groups_ok;        /* counts outside of frames, too, like _unknown and _historic */
     uint32_t groups_parity;    /* dropped: a byte with bad parity */
     uint32_t groups_checksum;  /* dropped: checksum, separator or length wrong */
     uint32_t groups_senseless; /* dropped: good checksum, but the content is none (rule 3 to 5) */
@@ -69,7 +81,7 @@ struct tic_stream {
     struct reading *reading; /* being filled; complete when TIC_FRAME is returned */
     uint8_t *frame;          /* characters of the frame, parity stripped, from STX to ETX */
     size_t frame_cap;        /* at least TIC_FRAME_MAX */
-    int32_t winter_offset_s; /* UTC offset of season H; CIVIL_CET_OFFSET_S unless set otherwise (overseas) */
+    int32_t winter_offset_s; /* UTC offset of season H; CIVIL_CET_OFFSET_S unless set (overseas) */
     enum tic_parity parity;
     struct tic_stats stats; /* only ever counts up; wraps at 2^32 */
     /* read-only */
@@ -98,10 +110,10 @@ struct tic_stream {
 /* Prepares a stream.  `reading` and `frame` stay the caller's and must outlive the stream. */
 void tic_init(struct tic_stream *s, struct reading *reading, uint8_t *frame, size_t frame_cap);
 
-/* Consumes bytes until they are used up or there is something to report; returns how many were used
- * and sets *event.  Call again with the rest.  now_ms is a monotonic clock, used only to judge how
- * far an energy index may have moved; wraps are not expected in 64 bits.  Never blocks, allocates
- * nothing, accepts any bytes. */
+/* Consumes bytes until they are used up or there is something to report; returns how many were
+ * used and sets *event.  Call again with the rest, which may be all of it.  now_ms is a monotonic
+ * clock, used only to judge how far an energy index may have moved; wraps are not expected in 64
+ * bits.  Never blocks, allocates nothing, accepts any bytes. */
 size_t tic_feed(struct tic_stream *s, const uint8_t *bytes, size_t n, int64_t now_ms,
                 enum tic_event *event);
 

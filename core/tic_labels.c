@@ -6,7 +6,8 @@
 /* clang-format off */
 #define ROW(label, n, kind, flags, target, scale, max) \
     {label "\t", sizeof label - 1, 8 * (8 - (sizeof label < 8 ? sizeof label : 8)), n, \
-     sizeof label + ((flags) & H ? TIC_HORODATE_LEN + 1 : 0) + (n) + 2, kind, flags, target, scale, max}
+     sizeof label + ((flags) & H ? TIC_HORODATE_LEN + 1 : 0) + (n) + 2, \
+     kind, flags, target, scale, max}
 #define NUMBER(label, n, q)                     ROW(label, n, TIC_NUMBER, 0, Q_##q, 1, 0)
 #define METERED(label, n, flags, q)             ROW(label, n, TIC_NUMBER, flags, Q_##q, 1, 0)
 #define BOUNDED(label, n, flags, q, scale, max) ROW(label, n, TIC_NUMBER, flags, Q_##q, scale, max)
@@ -14,8 +15,8 @@
 
 enum { H = TIC_HORODATE, B = TIC_HORODATE | TIC_BLANK_SEASON, P3 = TIC_3PH, PR = TIC_PRODUCER };
 
-/* Clause 6.2.2, in transmission order; what each label means is in 6.2.3.  Scale and bounds are ours:
- * currents and voltages are kept in thousandths, and no house has 200 A or 300 V. */
+/* Clause 6.2.2, in transmission order; what each label means is in 6.2.3.  Scale and bounds are
+ * ours: currents and voltages are kept in thousandths, and no house has 200 A or 300 V. */
 const struct tic_label tic_labels[TIC_LABELS_N] = {
     TEXTUAL("ADSC",         12, TIC_DIGITS, METER_ID),
     NUMBER ("VTIC",          2, TIC_VERSION),
@@ -111,8 +112,7 @@ bool tic_historic_known(const uint8_t *text, size_t len)
         size_t n = 0;
         while (n < len && name[n] != '\0' && text[n] == (uint8_t)name[n])
             n++;
-        if (n < len && name[n] == '\0' && text[n] == ' ' &&
-            len - n - 1 == historic_labels[i].length)
+        if (name[n] == '\0' && len == n + 1 + historic_labels[i].length && text[n] == ' ')
             return true;
     }
     return false;

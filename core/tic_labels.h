@@ -1,4 +1,5 @@
-/* tic_labels.h - the labels of TIC frames (Enedis-NOI-CPT_54E V3) and what they mean.  Private to tic.c. */
+/* tic_labels.h - the labels of TIC frames (Enedis-NOI-CPT_54E V3) and what they mean.  Private to
+ * tic.c. */
 #ifndef TIC_LABELS_H
 #define TIC_LABELS_H
 
@@ -85,8 +86,8 @@ static inline bool tic_label_is(const struct tic_label *label, const uint8_t *te
     return true;
 }
 
-/* The label that `text` starts with, or NULL.  Looks at `expected` first and then on: groups come in
- * the order of the table, with gaps. */
+/* The label that `text` starts with, or NULL.  Looks at `expected` first and then on: groups come
+ * in the order of the table, with gaps. */
 static inline const struct tic_label *tic_label_find(const uint8_t *text,
                                                      const struct tic_label *expected)
 {
