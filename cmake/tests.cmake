@@ -5,11 +5,13 @@ if(NOT cmocka_FOUND)
 endif()
 
 # unit_test(NAME [LIBRARY...]): builds NAME_test.c of this folder with cmocka; ctest label "unit".
-function(unit_test name)
+# A NAME may begin with a folder: maps/empro.
+function(unit_test path)
     if(FUZZ OR NOT cmocka_FOUND)
         return()
     endif()
-    add_executable(${name}_test ${name}_test.c)
+    get_filename_component(name ${path} NAME)
+    add_executable(${name}_test ${path}_test.c)
     target_link_libraries(${name}_test PRIVATE warnings ${ARGN} PkgConfig::cmocka)
     add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES LABELS unit)

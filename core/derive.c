@@ -22,7 +22,7 @@ static void set_derived(struct reading *r, enum quantity q, int64_t value)
  * and counts as nothing; in a telegram with one it may be the object that was bad. */
 static bool known_or_not_sent(const struct reading *r, enum quantity q)
 {
-    return reading_has(r, q) || r->object_errors == 0;
+    return reading_has(r, q) || r->object_errors == r->mbus_errors;
 }
 
 static int64_t value_or_zero(const struct reading *r, enum quantity q)
@@ -226,6 +226,14 @@ static void derive_powers_p1(struct reading *r)
                           phase(Q_POWER_EXPORT_L1, n));
 }
 
+static bool has_current(const struct reading *r)
+{
+    for (int n = 0; n < PHASES; n++)
+        if (value_or_zero(r, phase(Q_METER_CURRENT_L1, n)) > 0)
+            return true;
+    return false;
+}
+
 /* TIC says volt-amperes only; they are served as watts, as the original does.  SINSTS and SINSTI are
  * never both above 0, so one of them above 0 tells the other. */
 static void derive_total_power_tic(struct reading *r)
@@ -239,7 +247,8 @@ static void derive_total_power_tic(struct reading *r)
          has_export = reading_has(r, Q_APPARENT_EXPORT);
     copy_known(r, Q_POWER_IMPORT, Q_APPARENT_IMPORT);
     copy_known(r, Q_POWER_EXPORT, Q_APPARENT_EXPORT);
-    r->export_unmeasured = exporting && !producer && !has_export && has_import && import == 0;
+    r->export_unmeasured = exporting && !producer && !has_export && has_import && import == 0 &&
+                           has_current(r);
     if (r->export_unmeasured)
         return;
     bool export_is_zero = has_export || import > 0 || (!producer && r->object_errors == 0);
@@ -378,8 +387,7 @@ static bool current_from_power(const struct reading *r, int n, int64_t *current_
 {
     enum quantity power = phase(Q_POWER_L1, n), voltage = phase(Q_VOLTAGE_L1, n);
     enum quantity meter = phase(Q_METER_CURRENT_L1, n);
-    if (!reading_has(r, power) || !reading_has(r, voltage) || r->value[voltage] < 100000 ||
-        r->standard == STANDARD_TIC)
+    if (!reading_has(r, power) || !reading_has(r, voltage) || r->value[voltage] < 100000)
         return false;
     *current_ma = divide_rounded(r->value[power] * 1000000, r->value[voltage]);
     return !reading_has(r, meter) ||

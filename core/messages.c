@@ -158,7 +158,7 @@ static void put_mbus(struct text_out *out, const struct reading *r)
     text_char(out, '{');
     for (int i = 0; i < READING_MBUS_N; i++) {
         const struct reading_mbus *m = &r->mbus[i];
-        if (m->medium == MBUS_NONE && m->unit == MBUS_UNIT_UNKNOWN)
+        if (m->medium == MBUS_NONE && m->unit == MBUS_UNIT_UNKNOWN && m->valve < 0)
             continue;
         put_key(out, (const char[]){(char)('1' + i), 0});
         text_char(out, '{');

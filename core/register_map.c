@@ -16,6 +16,19 @@ unsigned register_row_length(const struct register_row *row)
     return lengths[row->type] ? lengths[row->type] : row->length;
 }
 
+/* Notes for each 256 addresses the first segment that reaches into them or lies behind. */
+static void index_segments(struct register_image *image)
+{
+    uint8_t segment = 0;
+    for (unsigned page = 0; page < REGISTER_PAGES; page++) {
+        const struct register_segment *s = image->segments;
+        while (segment < image->segment_count &&
+               (uint32_t)s[segment].address + s[segment].count <= page << 8)
+            segment++;
+        image->first_segment[page] = segment;
+    }
+}
+
 bool register_image_init(struct register_image *image, const struct register_map *map)
 {
     struct register_segment *s = NULL;
@@ -38,6 +51,7 @@ bool register_image_init(struct register_image *image, const struct register_map
             return false;
         image->register_count = (uint16_t)(s->offset + s->count);
     }
+    index_segments(image);
     return true;
 }
 
@@ -57,9 +71,9 @@ static struct words split(uint64_t bits, unsigned count)
 static double power_of_ten(int exponent)
 {
     double p = 1;
-    for (int i = exponent < 0 ? -exponent : exponent; i > 0; i--)
+    for (; exponent > 0; exponent--)
         p *= 10;
-    return exponent < 0 ? 1 / p : p;
+    return p;
 }
 
 /* The one place where a float is made: value * 10^exponent.  Dividing keeps 231.2 exact where
@@ -181,12 +195,22 @@ void register_image_render(struct register_image *image, const struct register_m
     }
 }
 
+/* The first segment that ends behind `address`, or the end of them. */
+static const struct register_segment *find_segment(const struct register_image *image,
+                                                   uint32_t address)
+{
+    const struct register_segment *end = image->segments + image->segment_count;
+    const struct register_segment *s = image->segments + image->first_segment[address >> 8];
+    while (s < end && address >= (uint32_t)s->address + s->count)
+        s++;
+    return s;
+}
+
 void register_image_read(const struct register_image *image, uint32_t address, uint32_t count,
                          uint8_t *out)
 {
-    const struct register_segment *s = image->segments, *end = s + image->segment_count;
-    for (; s < end && address >= (uint32_t)s->address + s->count; s++)
-        ;
+    const struct register_segment *s = find_segment(image, address);
+    const struct register_segment *end = image->segments + image->segment_count;
     if (s < end && address >= s->address && address + count <= (uint32_t)s->address + s->count) {
         memcpy(out, image->data + 2 * (s->offset + address - s->address), 2 * count);
         return;

@@ -63,6 +63,7 @@ struct register_identity {
 
 enum {
     REGISTER_SEGMENTS_MAX = 24, /* runs of registers a map may have */
+    REGISTER_PAGES = 256,
     REGISTER_IMAGE_MAX = 512    /* registers of all runs together */
 };
 
@@ -73,6 +74,7 @@ struct register_image {
         uint16_t offset; /* of its first register in data, in registers */
     } segments[REGISTER_SEGMENTS_MAX];
     uint8_t segment_count;
+    uint8_t first_segment[REGISTER_PAGES]; /* by the high byte of an address */
     uint16_t register_count;
     uint8_t data[REGISTER_IMAGE_MAX * 2];
 };

@@ -19,6 +19,8 @@ enum {
     SEND_MAX =
         2 * MBAP_ADU_MAX, /* answers waiting for a client that does not read; then reading stops */
     NOMINAL_VOLTAGE_V = 230,
+    REFUSALS_LOGGED_MS = 60000,   /* at most one line in this time, whoever knocks */
+    BACKLOG = 1024,               /* a burst of attempts must not cost others a second for their SYN */
     KEEPALIVE_IDLE_S = 30,
     KEEPALIVE_INTERVAL_S = 10,
     KEEPALIVE_COUNT = 3
@@ -47,6 +49,7 @@ struct modbus_tcp {
     struct reading stale_reading;
     struct modbus_tcp_counters counters;
     char last_refusal[160];
+    int64_t refusal_logged_ms; /* 0: never */
     char revision[16];
     struct client clients[MODBUS_CLIENTS_MAX];
 };
@@ -117,7 +120,8 @@ static bool flush(struct client *c)
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     c->unsent -= (size_t)n;
-    memmove(c->send, c->send + n, c->unsent);
+    if (c->unsent)
+        memmove(c->send, c->send + n, c->unsent);
     return true;
 }
 
@@ -145,7 +149,7 @@ static bool answer_requests(struct client *c)
     c->received -= used;
     if (used && c->received)
         memmove(c->receive, c->receive + used, c->received);
-    if (used || c->received == 0)
+    if (used)
         c->partial_since_ms = m->loop->now_ms;
     return result != MBAP_BAD;
 }
@@ -156,7 +160,8 @@ static void wait_for_more(struct client *c)
     uint32_t events = c->unsent ? EPOLLOUT : 0;
     if (SEND_MAX - c->unsent >= MBAP_ADU_MAX)
         events |= EPOLLIN;
-    loop_watch(c->server->loop, &c->watch, events);
+    if (events != c->watch.events)
+        loop_watch(c->server->loop, &c->watch, events);
 }
 
 static bool receive(struct client *c)
@@ -164,7 +169,26 @@ static bool receive(struct client *c)
     ssize_t n = recv(c->watch.fd, c->receive + c->received, RECEIVE_MAX - c->received, 0);
     if (n <= 0)
         return n < 0 && (errno == EAGAIN || errno == EINTR);
+    if (c->received == 0)
+        c->partial_since_ms = c->server->loop->now_ms;
     c->received += (size_t)n;
+    return true;
+}
+
+/* Answers what came and sends it, again while sending makes room: requests that wait here wake nobody. */
+static bool serve(struct client *c)
+{
+    size_t before;
+    do {
+        before = c->received;
+        bool followed = answer_requests(c);
+        if (c->unsent && !flush(c))
+            return false;
+        if (!followed) {
+            c->server->counters.bad_frames++;
+            return false;
+        }
+    } while (c->received && c->received < before);
     return true;
 }
 
@@ -174,13 +198,7 @@ static void on_client(struct loop_fd *watch, uint32_t events)
     bool alive = !(events & EPOLLOUT) || flush(c);
     if (alive && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && c->received < RECEIVE_MAX)
         alive = receive(c);
-    if (alive && !answer_requests(c)) {
-        c->server->counters.bad_frames++;
-        alive = false;
-    }
-    if (alive && c->unsent)
-        alive = flush(c);
-    if (alive)
+    if (alive && serve(c))
         wait_for_more(c);
     else
         close_client(c);
@@ -271,8 +289,11 @@ static void refuse(struct modbus_tcp *m, int fd, const struct sockaddr_storage *
     address_format_host(address, who);
     address_format_host(&idle_longest(m, NULL)->address, holder);
     snprintf(line, sizeof line, "refused %s, in use by %s", who, holder);
-    if (strcmp(line, m->last_refusal) != 0)
+    bool quiet = m->refusal_logged_ms && m->loop->now_ms - m->refusal_logged_ms < REFUSALS_LOGGED_MS;
+    if (!quiet && strcmp(line, m->last_refusal) != 0) {
         log_warning("modbus", "%s (%d clients at most)", line, m->settings.max_clients);
+        m->refusal_logged_ms = m->loop->now_ms;
+    }
     memcpy(m->last_refusal, line, sizeof line);
 }
 
@@ -357,7 +378,7 @@ static int listen_on(const struct sockaddr_storage *address, socklen_t length)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (address->ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, (const struct sockaddr *)address, length) == 0 && listen(fd, 64) == 0)
+    if (bind(fd, (const struct sockaddr *)address, length) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int error = errno;
     close(fd);

@@ -1,0 +1,938 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "derive.h"
+
+/* What a telegram says, a list that ends with Q_N. */
+struct given {
+    enum quantity quantity;
+    int64_t value;
+};
+
+#define GIVEN(...) ((const struct given[]){__VA_ARGS__, {Q_N, 0}})
+
+#define assert_known(r, q, expected) \
+    do { \
+        assert_true(reading_has((r), (q))); \
+        assert_int_equal((r)->value[q], (expected)); \
+    } while (0)
+#define assert_unknown(r, q) assert_false(reading_has((r), (q)))
+
+static const struct derive_settings defaults;
+
+static struct reading reading_of(enum reading_standard standard, const struct given *given)
+{
+    struct reading r;
+    reading_clear(&r);
+    r.standard = (uint8_t)standard;
+    for (; given->quantity != Q_N; given++)
+        reading_set(&r, given->quantity, given->value);
+    return r;
+}
+
+static struct reading p1(const struct given *given)
+{
+    struct derive_state state = {0};
+    struct reading r = reading_of(STANDARD_P1, given);
+    derive(&r, &defaults, &state);
+    return r;
+}
+
+/* The same with one object of the telegram that made no sense. */
+static struct reading p1_damaged(const struct given *given)
+{
+    struct derive_state state = {0};
+    struct reading r = reading_of(STANDARD_P1, given);
+    r.object_errors = 1;
+    derive(&r, &defaults, &state);
+    return r;
+}
+
+static struct reading p1_with(struct derive_settings settings, const struct given *given)
+{
+    struct derive_state state = {0};
+    struct reading r = reading_of(STANDARD_P1, given);
+    derive(&r, &settings, &state);
+    return r;
+}
+
+static struct reading tic(uint8_t phases, uint16_t errors, const struct given *given)
+{
+    struct derive_state state = {0};
+    struct reading r = reading_of(STANDARD_TIC, given);
+    r.phases = phases;
+    r.object_errors = errors;
+    derive(&r, &defaults, &state);
+    return r;
+}
+
+/* --- active power ----------------------------------------------------------------------------- */
+
+static void total_power_is_of_the_meters_totals(void **unused)
+{
+    (void)unused;
+    struct reading r =
+        p1(GIVEN({Q_POWER_IMPORT, 0}, {Q_POWER_EXPORT, 4023}, {Q_POWER_IMPORT_L1, 0},
+                 {Q_POWER_EXPORT_L1, 2735}, {Q_POWER_IMPORT_L2, 0}, {Q_POWER_EXPORT_L2, 959},
+                 {Q_POWER_IMPORT_L3, 10}, {Q_POWER_EXPORT_L3, 364}));
+    assert_known(&r, Q_POWER, -4023);
+    assert_known(&r, Q_POWER_L1, -2735);
+    assert_known(&r, Q_POWER_L2, -959);
+    assert_known(&r, Q_POWER_L3, -354);
+}
+
+static void total_power_is_never_the_sum_of_phases(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER_IMPORT_L1, 100}, {Q_POWER_IMPORT_L2, 200},
+                                {Q_POWER_IMPORT_L3, 300}, {Q_POWER_EXPORT_L1, 0}));
+    assert_known(&r, Q_POWER_L1, 100);
+    assert_unknown(&r, Q_POWER);
+    assert_unknown(&r, Q_POWER_IMPORT);
+    assert_unknown(&r, Q_APPARENT);
+    assert_unknown(&r, Q_POWER_FACTOR);
+}
+
+static void export_that_is_not_sent_is_nothing(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER_IMPORT, 500}, {Q_POWER_IMPORT_L1, 500}));
+    assert_known(&r, Q_POWER, 500);
+    assert_known(&r, Q_POWER_L1, 500);
+    assert_unknown(&r, Q_POWER_EXPORT);
+    assert_unknown(&r, Q_POWER_EXPORT_L1);
+}
+
+static void export_that_may_have_been_bad_is_unknown(void **unused)
+{
+    (void)unused;
+    struct reading r = p1_damaged(GIVEN({Q_POWER_IMPORT, 0}, {Q_POWER_IMPORT_L1, 0},
+                                        {Q_POWER_IMPORT_L2, 7}, {Q_POWER_EXPORT_L2, 0}));
+    assert_unknown(&r, Q_POWER);
+    assert_unknown(&r, Q_POWER_L1);
+    assert_known(&r, Q_POWER_L2, 7);
+    r = p1_damaged(GIVEN({Q_POWER_IMPORT, 1}, {Q_POWER_EXPORT, 2}));
+    assert_known(&r, Q_POWER, -1);
+}
+
+static void export_alone_says_nothing(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER_EXPORT, 500}, {Q_POWER_EXPORT_L1, 500}));
+    assert_unknown(&r, Q_POWER);
+    assert_unknown(&r, Q_POWER_L1);
+}
+
+static void what_the_meter_sends_is_never_replaced(void **unused)
+{
+    (void)unused;
+    struct reading r =
+        p1(GIVEN({Q_POWER, -7}, {Q_POWER_IMPORT, 100}, {Q_POWER_L1, -8}, {Q_POWER_IMPORT_L1, 100},
+                 {Q_REACTIVE_IMPORT, 5}, {Q_REACTIVE_Q1, 100}, {Q_REACTIVE_Q2, 100},
+                 {Q_ENERGY_IMPORT, 9}, {Q_ENERGY_IMPORT_T1, 100}, {Q_POWER_FACTOR, 123},
+                 {Q_CURRENT_NEUTRAL, 11}, {Q_METER_CURRENT_L1, 5000}));
+    assert_known(&r, Q_POWER, -7);
+    assert_known(&r, Q_POWER_L1, -8);
+    assert_known(&r, Q_REACTIVE_IMPORT, 5);
+    assert_known(&r, Q_ENERGY_IMPORT, 9);
+    assert_known(&r, Q_POWER_FACTOR, 123);
+    assert_known(&r, Q_CURRENT_NEUTRAL, 11);
+}
+
+/* --- reactive power --------------------------------------------------------------------------- */
+
+static void reactive_is_import_minus_export(void **unused)
+{
+    (void)unused;
+    struct reading r =
+        p1(GIVEN({Q_REACTIVE_IMPORT, 30}, {Q_REACTIVE_EXPORT, 70}, {Q_REACTIVE_IMPORT_L3, 5},
+                 {Q_REACTIVE_EXPORT_L3, 6}, {Q_REACTIVE_EXPORT_L1, 6}));
+    assert_known(&r, Q_REACTIVE, -40);
+    assert_known(&r, Q_REACTIVE_L3, -1);
+    assert_unknown(&r, Q_REACTIVE_L1);
+    assert_unknown(&r, Q_REACTIVE_L2);
+    r = p1_damaged(
+        GIVEN({Q_REACTIVE_IMPORT, 30}, {Q_REACTIVE_IMPORT_L1, 4}, {Q_REACTIVE_EXPORT_L1, 1}));
+    assert_unknown(&r, Q_REACTIVE);
+    assert_known(&r, Q_REACTIVE_L1, 3);
+}
+
+static void reactive_comes_from_quadrants(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_REACTIVE_Q1, 1}, {Q_REACTIVE_Q2, 20}, {Q_REACTIVE_Q3, 300},
+                                {Q_REACTIVE_Q4, 4000}));
+    assert_known(&r, Q_REACTIVE_IMPORT, 21);
+    assert_known(&r, Q_REACTIVE_EXPORT, 4300);
+    assert_known(&r, Q_REACTIVE, -4279);
+    r = p1(GIVEN({Q_REACTIVE_Q1, 1}, {Q_REACTIVE_Q3, 2}, {Q_REACTIVE_Q4, 3}));
+    assert_unknown(&r, Q_REACTIVE_IMPORT);
+    assert_known(&r, Q_REACTIVE_EXPORT, 5);
+    assert_unknown(&r, Q_REACTIVE);
+}
+
+/* --- apparent power --------------------------------------------------------------------------- */
+
+static void apparent_of_the_meter_comes_first(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_APPARENT_IMPORT, 900}, {Q_APPARENT_EXPORT, 0},
+                                {Q_POWER_IMPORT, 300}, {Q_REACTIVE_IMPORT, 400}));
+    assert_known(&r, Q_APPARENT, 900);
+    r = p1(GIVEN({Q_APPARENT_IMPORT, 0}, {Q_APPARENT_EXPORT, 700}));
+    assert_known(&r, Q_APPARENT, 700);
+    r = p1(GIVEN({Q_APPARENT_IMPORT, 0}, {Q_APPARENT_EXPORT, 0}));
+    assert_known(&r, Q_APPARENT, 0);
+    r = p1(GIVEN({Q_APPARENT_IMPORT, 0}));
+    assert_known(&r, Q_APPARENT, 0);
+}
+
+static void apparent_of_the_meter_with_a_bad_half(void **unused)
+{
+    (void)unused;
+    struct reading r = p1_damaged(GIVEN({Q_APPARENT_IMPORT, 1}));
+    assert_known(&r, Q_APPARENT, 1); /* the other is 0 then */
+    r = p1_damaged(GIVEN({Q_APPARENT_IMPORT, 0}));
+    assert_unknown(&r, Q_APPARENT);
+    r = p1_damaged(GIVEN({Q_APPARENT_EXPORT, 0}, {Q_APPARENT_EXPORT_L2, 0}));
+    assert_unknown(&r, Q_APPARENT);
+    assert_unknown(&r, Q_APPARENT_L2);
+    r = p1_damaged(GIVEN({Q_APPARENT_EXPORT, 0}, {Q_POWER, 300}, {Q_REACTIVE, -400}));
+    assert_known(&r, Q_APPARENT, 500);
+}
+
+static void apparent_from_active_and_reactive(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER, -300}, {Q_REACTIVE, 400}, {Q_POWER_L1, 300}));
+    assert_known(&r, Q_APPARENT, 500);
+    r = p1(GIVEN({Q_POWER, 1}, {Q_REACTIVE, 1})); /* 1.414 */
+    assert_known(&r, Q_APPARENT, 1);
+    r = p1(GIVEN({Q_POWER, 2}, {Q_REACTIVE, 2})); /* 2.828 */
+    assert_known(&r, Q_APPARENT, 3);
+    r = p1(GIVEN({Q_POWER, 20000000}, {Q_REACTIVE, -20000000}));
+    assert_known(&r, Q_APPARENT, 28284271);
+}
+
+static void apparent_from_phases_as_the_manual_has_it(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER, -4023}, {Q_POWER_L1, -2735}, {Q_POWER_L2, 959},
+                                {Q_POWER_L3, -364}, {Q_REACTIVE_L1, 5}));
+    assert_known(&r, Q_APPARENT, 4058);
+    r = p1(GIVEN({Q_POWER, -230}, {Q_POWER_L1, -231}, {Q_METER_CURRENT_L1, 1000}));
+    assert_known(&r, Q_APPARENT, 231);
+    r = p1(GIVEN({Q_POWER, -4023}));
+    assert_known(&r, Q_APPARENT, 4023);
+}
+
+static void apparent_is_of_the_total_where_a_phase_is_unknown(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER, -4023}, {Q_POWER_L1, -2735}, {Q_POWER_L2, -959},
+                                {Q_METER_CURRENT_L3, 1000}));
+    assert_known(&r, Q_APPARENT, 4023);
+    r = p1_damaged(GIVEN({Q_POWER, -4023}, {Q_POWER_L1, -2735}, {Q_POWER_IMPORT_L2, 0}));
+    assert_known(&r, Q_APPARENT, 4023);
+}
+
+static void apparent_of_a_phase(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_APPARENT_IMPORT_L1, 50}, {Q_POWER_L1, 3}, {Q_REACTIVE_L1, 4},
+                                {Q_POWER_L2, 3}, {Q_REACTIVE_L2, -4}, {Q_POWER_L3, 364},
+                                {Q_METER_VOLTAGE_L3, 230000}, {Q_METER_CURRENT_L3, 2000}));
+    assert_known(&r, Q_APPARENT_L1, 50);
+    assert_known(&r, Q_APPARENT_L2, 5);
+    assert_unknown(&r, Q_APPARENT_L3);
+}
+
+/* --- power factor ----------------------------------------------------------------------------- */
+
+static void power_factor_is_p_by_s_where_q_is_known(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER, -300}, {Q_REACTIVE, 400}));
+    assert_known(&r, Q_POWER_FACTOR, -600);
+    r = p1(GIVEN({Q_POWER, 2}, {Q_REACTIVE, 0}, {Q_APPARENT_IMPORT, 3}));
+    assert_known(&r, Q_POWER_FACTOR, 667);
+    r = p1(GIVEN({Q_POWER, 1000}, {Q_REACTIVE, 0}, {Q_APPARENT_IMPORT, 999}));
+    assert_known(&r, Q_POWER_FACTOR, 1000); /* never above 1 */
+    r = p1(GIVEN({Q_POWER, -1000}, {Q_REACTIVE, 0}, {Q_APPARENT_EXPORT, 999}));
+    assert_known(&r, Q_POWER_FACTOR, -1000);
+}
+
+static void power_factor_is_the_sign_of_p_where_q_is_unknown(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER, -4023}));
+    assert_known(&r, Q_POWER_FACTOR, -1000);
+    r = p1(GIVEN({Q_POWER, 1}));
+    assert_known(&r, Q_POWER_FACTOR, 1000);
+    assert_unknown(&r, Q_POWER_FACTOR_L1);
+}
+
+static void power_factor_at_no_power(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER, 0}));
+    assert_unknown(&r, Q_POWER_FACTOR);
+    r = p1(GIVEN({Q_POWER, 0}, {Q_REACTIVE, 0}, {Q_POWER_L1, 0}, {Q_REACTIVE_L1, 0}));
+    assert_unknown(&r, Q_POWER_FACTOR);
+    assert_unknown(&r, Q_POWER_FACTOR_L1);
+    r = p1(GIVEN({Q_POWER, 0}, {Q_REACTIVE, 300})); /* all of it is reactive */
+    assert_known(&r, Q_POWER_FACTOR, 0);
+}
+
+static void power_factor_of_a_phase(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_POWER_L2, 3}, {Q_REACTIVE_L2, 4}, {Q_POWER_L3, 3},
+                                {Q_APPARENT_IMPORT_L3, 4}, {Q_POWER_FACTOR_L1, 77}));
+    assert_known(&r, Q_POWER_FACTOR_L1, 77);
+    assert_known(&r, Q_POWER_FACTOR_L2, 600);
+    assert_unknown(&r, Q_POWER_FACTOR_L3);
+    r = p1(GIVEN({Q_POWER_L1, -3}, {Q_REACTIVE_L1, 4}));
+    assert_known(&r, Q_POWER_FACTOR_L1, -600);
+}
+
+/* --- energies --------------------------------------------------------------------------------- */
+
+static void energy_total_is_the_sum_of_tariffs(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_ENERGY_IMPORT_T1, 31240615}, {Q_ENERGY_IMPORT_T2, 25260294},
+                                {Q_ENERGY_EXPORT_T1, 1}, {Q_ENERGY_EXPORT_T2, 2},
+                                {Q_ENERGY_EXPORT_T3, 4}, {Q_ENERGY_EXPORT_T4, 8}));
+    assert_known(&r, Q_ENERGY_IMPORT, 56500909);
+    assert_known(&r, Q_ENERGY_EXPORT, 15);
+    r = p1(GIVEN({Q_ENERGY_IMPORT_T1, 5}));
+    assert_known(&r, Q_ENERGY_IMPORT, 5);
+    assert_unknown(&r, Q_ENERGY_EXPORT);
+}
+
+static void energy_total_needs_every_tariff(void **unused)
+{
+    (void)unused;
+    struct reading r = p1_damaged(
+        GIVEN({Q_ENERGY_IMPORT_T1, 1}, {Q_ENERGY_IMPORT_T2, 2}, {Q_ENERGY_EXPORT_T2, 2}));
+    assert_known(&r, Q_ENERGY_IMPORT, 3); /* something else was bad */
+    assert_unknown(&r, Q_ENERGY_EXPORT);
+    r = p1_damaged(GIVEN({Q_ENERGY_IMPORT_T1, 1}));
+    assert_unknown(&r, Q_ENERGY_IMPORT);
+    r = p1_damaged(GIVEN({Q_ENERGY_IMPORT_T1, 1}, {Q_ENERGY_IMPORT_T2, 2}, {Q_ENERGY_IMPORT_T4, 4}));
+    assert_unknown(&r, Q_ENERGY_IMPORT); /* who sends T4 sends T3 */
+}
+
+/* --- grid and voltages ------------------------------------------------------------------------ */
+
+#define VOLTAGES(u1, u2, u3) \
+    {Q_METER_VOLTAGE_L1, (u1)}, {Q_METER_VOLTAGE_L2, (u2)}, \
+    { \
+        Q_METER_VOLTAGE_L3, (u3) \
+    }
+#define CURRENTS(i1, i2, i3) \
+    {Q_METER_CURRENT_L1, (i1)}, {Q_METER_CURRENT_L2, (i2)}, \
+    { \
+        Q_METER_CURRENT_L3, (i3) \
+    }
+
+static void grid_type_of_the_meter_decides(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_GRID_TYPE, 230}, VOLTAGES(227800, 0, 231500)));
+    assert_int_equal(r.grid, GRID_DELTA);
+    assert_int_equal(r.phases, 3);
+    assert_known(&r, Q_VOLTAGE_L12, 227800);
+    assert_known(&r, Q_VOLTAGE_L32, 231500);
+    assert_unknown(&r, Q_VOLTAGE_L31);
+    for (int n = 0; n < 3; n++)
+        assert_unknown(&r, (enum quantity)(Q_VOLTAGE_L1 + n));
+    assert_unknown(&r, Q_VOLTAGE_MEAN_LN);
+    assert_unknown(&r, Q_VOLTAGE_MEAN_LL);
+    assert_known(&r, Q_METER_VOLTAGE_L1, 227800); /* what a charger looks for stays */
+    assert_known(&r, Q_METER_VOLTAGE_L2, 0);
+    assert_known(&r, Q_LINE_VOLTAGE_L12, 227800);
+    assert_known(&r, Q_LINE_VOLTAGE_L32, 231500);
+    assert_unknown(&r, Q_LINE_VOLTAGE_L31);
+
+    r = p1(GIVEN({Q_GRID_TYPE, 400}, VOLTAGES(230000, 0, 231000)));
+    assert_int_equal(r.grid, GRID_STAR);
+    assert_known(&r, Q_VOLTAGE_L2, 0);
+    assert_unknown(&r, Q_VOLTAGE_L12);
+    assert_unknown(&r, Q_VOLTAGE_L32);
+}
+
+static void u31_is_estimated_only_by_setting(void **unused)
+{
+    (void)unused;
+    const struct derive_settings estimate = {.estimate_u31 = true};
+    struct reading r = p1_with(estimate, GIVEN({Q_GRID_TYPE, 230}, VOLTAGES(227800, 0, 231500)));
+    assert_known(&r, Q_VOLTAGE_L31, 229672); /* sqrt(a^2 + b^2 - ab) */
+    assert_known(&r, Q_LINE_VOLTAGE_L31, 229672);
+    assert_known(&r, Q_VOLTAGE_MEAN_LL, 229657);
+    r = p1_with(estimate, GIVEN({Q_GRID_TYPE, 230}, {Q_METER_VOLTAGE_L1, 227800}));
+    assert_unknown(&r, Q_VOLTAGE_L31);
+    r = p1_with(estimate, GIVEN({Q_GRID_TYPE, 400}, VOLTAGES(227800, 0, 231500)));
+    assert_unknown(&r, Q_VOLTAGE_L31);
+}
+
+static void setting_overrides_the_meters_grid(void **unused)
+{
+    (void)unused;
+    const struct derive_settings star = {.grid = GRID_ALWAYS_STAR};
+    const struct derive_settings delta = {.grid = GRID_ALWAYS_DELTA};
+    struct reading r = p1_with(star, GIVEN({Q_GRID_TYPE, 230}, VOLTAGES(227800, 0, 231500)));
+    assert_int_equal(r.grid, GRID_STAR);
+    assert_known(&r, Q_VOLTAGE_L1, 227800);
+    assert_unknown(&r, Q_VOLTAGE_L12);
+    r = p1_with(delta, GIVEN({Q_GRID_TYPE, 400}, VOLTAGES(230000, 231000, 232000)));
+    assert_int_equal(r.grid, GRID_DELTA);
+    assert_unknown(&r, Q_VOLTAGE_L1);
+    assert_known(&r, Q_VOLTAGE_L12, 230000);
+    assert_known(&r, Q_VOLTAGE_L32, 232000);
+}
+
+/* Belgian meters before e-MUCS 2.1 do not say which grid they are on. */
+static enum reading_grid judged(struct derive_state *state, const struct given *given)
+{
+    struct reading r = reading_of(STANDARD_P1, given);
+    r.emucs_version = 50213;
+    derive(&r, &defaults, state);
+    assert_true(reading_has(&r, Q_VOLTAGE_L12) == (r.grid == GRID_DELTA));
+    assert_true(reading_has(&r, Q_VOLTAGE_L2) == (r.grid != GRID_DELTA && r.phases == 3));
+    return (enum reading_grid)r.grid;
+}
+
+#define DELTA_TELEGRAM GIVEN(VOLTAGES(227800, 0, 231500), CURRENTS(1600, 1660, 1410))
+#define STAR_TELEGRAM GIVEN(VOLTAGES(230100, 229500, 231700), CURRENTS(1600, 800, 1500))
+#define L2_LOST_TELEGRAM GIVEN(VOLTAGES(230100, 0, 231700), CURRENTS(1600, 0, 1600))
+
+static void delta_is_seen_at_once_and_latched_after_ten(void **unused)
+{
+    (void)unused;
+    struct derive_state state = {0};
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(judged(&state, DELTA_TELEGRAM), GRID_DELTA);
+        assert_int_equal(state.latched_grid, GRID_UNKNOWN);
+    }
+    assert_int_equal(judged(&state, DELTA_TELEGRAM), GRID_DELTA);
+    assert_int_equal(state.latched_grid, GRID_DELTA);
+    /* currents that do not close, voltages that are gone: still delta */
+    assert_int_equal(judged(&state, GIVEN(VOLTAGES(0, 0, 0), CURRENTS(0, 0, 0))), GRID_DELTA);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(judged(&state, DELTA_TELEGRAM), GRID_DELTA);
+}
+
+static void a_lost_phase_never_makes_a_delta_grid(void **unused)
+{
+    (void)unused;
+    struct derive_state state = {0};
+    assert_int_equal(judged(&state, STAR_TELEGRAM), GRID_STAR);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(judged(&state, L2_LOST_TELEGRAM), GRID_STAR);
+    assert_int_equal(judged(&state, STAR_TELEGRAM), GRID_STAR);
+}
+
+static void a_start_with_a_lost_phase_is_put_right(void **unused)
+{
+    (void)unused;
+    struct derive_state state = {0};
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(judged(&state, L2_LOST_TELEGRAM), GRID_DELTA);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(judged(&state, STAR_TELEGRAM), GRID_DELTA);
+    assert_int_equal(judged(&state, STAR_TELEGRAM), GRID_STAR);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(judged(&state, L2_LOST_TELEGRAM), GRID_STAR);
+}
+
+static void star_votes_must_be_in_a_row(void **unused)
+{
+    (void)unused;
+    struct derive_state state = {0};
+    for (int i = 0; i < 10; i++)
+        (void)judged(&state, DELTA_TELEGRAM);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(judged(&state, i % 10 == 9 ? DELTA_TELEGRAM : STAR_TELEGRAM), GRID_DELTA);
+}
+
+static void what_does_not_look_like_delta(void **unused)
+{
+    (void)unused;
+    static const struct given telegrams[][7] = {
+        {VOLTAGES(227800, 0, 231500), CURRENTS(1600, 3200, 1410), {Q_N, 0}}, /* sum exceeded */
+        {VOLTAGES(227800, 0, 231500), CURRENTS(7970, 1000, 1410), {Q_N, 0}}, /* below the difference */
+        {VOLTAGES(227800, 0, 231500), CURRENTS(1000, 1000, 7970), {Q_N, 0}},
+        {VOLTAGES(227800, 0, 231500), CURRENTS(1000, 6900, 7970), {Q_N, 0}},
+        {VOLTAGES(227800, 0, 231500), CURRENTS(3000, 9000, 4000), {Q_N, 0}}, /* whole amperes */
+        {VOLTAGES(227800, 0, 231500), {Q_METER_CURRENT_L1, 1600}, {Q_N, 0}}, /* currents not known */
+        {VOLTAGES(227800, 1000, 231500), CURRENTS(1600, 1660, 1410), {Q_N, 0}},
+        {VOLTAGES(179900, 0, 231500), CURRENTS(1600, 1660, 1410), {Q_N, 0}},
+        {VOLTAGES(227800, 0, 260001), CURRENTS(1600, 1660, 1410), {Q_N, 0}},
+        {VOLTAGES(227800, 0, 0), CURRENTS(1600, 1660, 1410), {Q_N, 0}}, /* star wired on one phase */
+    };
+    for (size_t i = 0; i < sizeof telegrams / sizeof telegrams[0]; i++) {
+        struct derive_state state = {0};
+        assert_int_equal(judged(&state, telegrams[i]), GRID_UNKNOWN);
+        assert_int_equal(state.delta_votes, 0);
+    }
+    struct reading r = p1(DELTA_TELEGRAM); /* not Belgian */
+    assert_int_equal(r.grid, GRID_UNKNOWN);
+}
+
+static void rounded_currents_close_within_an_ampere(void **unused)
+{
+    (void)unused;
+    struct derive_state state = {0};
+    assert_int_equal(judged(&state, GIVEN(VOLTAGES(227800, 0, 231500), CURRENTS(3000, 8000, 4000))),
+                     GRID_DELTA);
+}
+
+static void single_phase_and_silent_meters(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN({Q_METER_VOLTAGE_L1, 231200}, {Q_METER_CURRENT_L1, 4000}));
+    assert_int_equal(r.grid, GRID_STAR);
+    assert_int_equal(r.phases, 1);
+    assert_known(&r, Q_VOLTAGE_L1, 231200);
+    assert_known(&r, Q_VOLTAGE_MEAN_LN, 231200);
+    assert_known(&r, Q_CURRENT_MEAN, 4000);
+    assert_known(&r, Q_CURRENT_NEUTRAL, 4000);
+    assert_unknown(&r, Q_LINE_VOLTAGE_L12);
+    assert_unknown(&r, Q_VOLTAGE_MEAN_LL);
+    r = p1(GIVEN(CURRENTS(11000, 4000, 1000))); /* DSMR 4.2 has no voltages */
+    assert_int_equal(r.grid, GRID_UNKNOWN);
+    assert_int_equal(r.phases, 3);
+    assert_unknown(&r, Q_VOLTAGE_L1);
+    assert_unknown(&r, Q_CURRENT_NEUTRAL);
+    r = p1(GIVEN({Q_METER_CURRENT_L2, 1000}));
+    assert_int_equal(r.phases, 3);
+    r = p1(GIVEN({Q_METER_CURRENT_L3, 1000}));
+    assert_int_equal(r.phases, 3);
+    r = p1(GIVEN({Q_POWER_IMPORT, 3}));
+    assert_int_equal(r.phases, 0);
+    assert_unknown(&r, Q_CURRENT_MEAN);
+}
+
+static void line_voltages_of_a_star(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN(VOLTAGES(230000, 230000, 240000)));
+    assert_known(&r, Q_LINE_VOLTAGE_L12, 398372);
+    assert_known(&r, Q_LINE_VOLTAGE_L32, 407063);
+    assert_known(&r, Q_LINE_VOLTAGE_L31, 407063);
+    assert_known(&r, Q_VOLTAGE_MEAN_LL, 404166);
+    assert_known(&r, Q_VOLTAGE_MEAN_LN, 233333);
+    assert_unknown(&r, Q_VOLTAGE_L12);
+}
+
+static void line_voltages_need_three_live_phases(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(GIVEN(VOLTAGES(230000, 0, 240000)));
+    assert_unknown(&r, Q_LINE_VOLTAGE_L12);
+    assert_unknown(&r, Q_LINE_VOLTAGE_L32);
+    assert_unknown(&r, Q_LINE_VOLTAGE_L31);
+    r = p1(GIVEN({Q_METER_VOLTAGE_L1, 230000}, {Q_METER_VOLTAGE_L3, 240000}));
+    assert_unknown(&r, Q_LINE_VOLTAGE_L31);
+    assert_unknown(&r, Q_VOLTAGE_MEAN_LN);
+}
+
+/* --- currents --------------------------------------------------------------------------------- */
+
+static const struct derive_settings as_signed = {.current = CURRENT_SIGNED};
+static const struct derive_settings as_derived = {.current = CURRENT_DERIVED};
+
+static void currents_as_the_meter_sends_them(void **unused)
+{
+    (void)unused;
+    struct reading r = p1(
+        GIVEN(CURRENTS(11000, 4000, 1500), {Q_POWER_L1, -2735}, VOLTAGES(230000, 230000, 230000)));
+    assert_known(&r, Q_CURRENT_L1, 11000);
+    assert_known(&r, Q_CURRENT_L2, 4000);
+    assert_known(&r, Q_CURRENT_L3, 1500);
+    assert_known(&r, Q_CURRENT_MEAN, 5500);
+}
+
+static void signed_currents_follow_the_phases_power(void **unused)
+{
+    (void)unused;
+    struct reading r = p1_with(as_signed, GIVEN(CURRENTS(11000, 4000, 1000), {Q_POWER, -4000},
+                                                {Q_POWER_L1, -2735}, {Q_POWER_L2, 0}));
+    assert_known(&r, Q_CURRENT_L1, -11000);
+    assert_known(&r, Q_CURRENT_L2, 4000);
+    assert_known(&r, Q_CURRENT_L3, 1000); /* its power is not known */
+    assert_known(&r, Q_METER_CURRENT_L1, 11000);
+    assert_known(&r, Q_CURRENT_MEAN, -2000);
+}
+
+static void derived_currents_are_power_by_voltage(void **unused)
+{
+    (void)unused;
+    struct reading r =
+        p1_with(as_derived, GIVEN(CURRENTS(11000, 4000, 1000), VOLTAGES(230000, 230000, 99000),
+                                  {Q_POWER_L1, -2735}, {Q_POWER_L2, 959}, {Q_POWER_L3, -50}));
+    assert_known(&r, Q_CURRENT_L1, -11891);
+    assert_known(&r, Q_CURRENT_L2, 4170);
+    assert_known(&r, Q_CURRENT_L3, -1000); /* no voltage to divide by: signed at least */
+    r = p1_with(as_derived, GIVEN({Q_METER_VOLTAGE_L1, 100000}, {Q_POWER_L1, 50}));
+    assert_known(&r, Q_CURRENT_L1, 500); /* a meter that sends no current */
+}
+
+static void derived_currents_must_fit_the_meters(void **unused)
+{
+    (void)unused;
+    /* 100 W by 200 V is 0.5 A; the meter's 1 A is what that may round to, 2 A is a reactive load */
+    struct reading r = p1_with(as_derived, GIVEN({Q_METER_CURRENT_L1, 1000},
+                                                 {Q_METER_VOLTAGE_L1, 200000}, {Q_POWER_L1, 100}));
+    assert_known(&r, Q_CURRENT_L1, 500);
+    r = p1_with(as_derived, GIVEN({Q_METER_CURRENT_L1, 2000}, {Q_METER_VOLTAGE_L1, 200000},
+                                  {Q_POWER_L1, -100}));
+    assert_known(&r, Q_CURRENT_L1, -2000);
+    r = p1_with(as_derived, GIVEN({Q_METER_CURRENT_L1, 1000}, {Q_METER_VOLTAGE_L1, 200000},
+                                  {Q_POWER_L1, 400})); /* 2.0 A is a whole ampere off */
+    assert_known(&r, Q_CURRENT_L1, 1000);
+    r = p1_with(as_derived,
+                GIVEN({Q_METER_CURRENT_L1, 1000}, {Q_METER_VOLTAGE_L1, 200000}, {Q_POWER_L1, 399}));
+    assert_known(&r, Q_CURRENT_L1, 1995);
+}
+
+static void derived_currents_replace_whole_amperes_only(void **unused)
+{
+    (void)unused;
+    struct reading r = p1_with(as_derived, GIVEN(CURRENTS(1000, 2000, 1410), {Q_POWER_L1, 250},
+                                                 VOLTAGES(230000, 230000, 230000)));
+    assert_known(&r, Q_CURRENT_L1, 1000); /* 1.41 A says that this meter has decimals */
+    r = p1_with(as_derived, GIVEN(CURRENTS(1410, 2000, 1000), {Q_POWER_L2, 250},
+                                  VOLTAGES(230000, 230000, 230000)));
+    assert_known(&r, Q_CURRENT_L2, 2000);
+}
+
+static void derived_currents_are_not_for_delta_grids(void **unused)
+{
+    (void)unused;
+    struct reading r = p1_with(as_derived, GIVEN({Q_GRID_TYPE, 230}, CURRENTS(1000, 8000, 8000),
+                                                 VOLTAGES(230000, 0, 230000), {Q_POWER_L1, -250}));
+    assert_known(&r, Q_CURRENT_L1, 1000);
+    assert_known(&r, Q_CURRENT_L2, 8000);
+}
+
+/* --- TIC -------------------------------------------------------------------------------------- */
+
+enum { PRODUCER = 1 << 8, EXPORTING = 1 << 9 };
+
+static void tic_single_phase_consumer(void **unused)
+{
+    (void)unused;
+    struct reading r = tic(1, 0,
+                           GIVEN({Q_APPARENT_IMPORT, 1234}, {Q_TIC_STATUS, 0},
+                                 {Q_METER_VOLTAGE_L1, 231000}, {Q_METER_CURRENT_L1, 5000}));
+    assert_known(&r, Q_POWER, 1234);
+    assert_known(&r, Q_POWER_IMPORT, 1234);
+    assert_unknown(&r, Q_POWER_EXPORT);
+    assert_known(&r, Q_POWER_L1, 1234);
+    assert_known(&r, Q_POWER_IMPORT_L1, 1234);
+    assert_unknown(&r, Q_POWER_L2);
+    assert_known(&r, Q_APPARENT, 1234);
+    assert_known(&r, Q_APPARENT_L1, 1234);
+    assert_unknown(&r, Q_POWER_FACTOR);
+    assert_known(&r, Q_CURRENT_L1, 5000);
+    assert_known(&r, Q_CURRENT_NEUTRAL, 5000);
+    assert_int_equal(r.grid, GRID_STAR);
+    assert_false(r.export_unmeasured);
+}
+
+static void tic_consumer_at_rest(void **unused)
+{
+    (void)unused;
+    struct reading r =
+        tic(1, 0, GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, 0}, {Q_METER_CURRENT_L1, 0}));
+    assert_false(r.export_unmeasured);
+    assert_known(&r, Q_POWER, 0);
+    assert_known(&r, Q_APPARENT, 0);
+    assert_known(&r, Q_APPARENT_L1, 0);
+    r = tic(1, 0, GIVEN({Q_APPARENT_IMPORT, 1}, {Q_METER_CURRENT_L1, 1000}));
+    assert_known(&r, Q_APPARENT_L1, 1); /* imports, if only 1 VA */
+}
+
+static void tic_three_phases(void **unused)
+{
+    (void)unused;
+    struct reading r = tic(3, 0,
+                           GIVEN({Q_APPARENT_IMPORT, 13}, {Q_APPARENT_IMPORT_L1, 0},
+                                 {Q_APPARENT_IMPORT_L2, 568}, {Q_APPARENT_IMPORT_L3, 0},
+                                 CURRENTS(1000, 3000, 0), VOLTAGES(230000, 231000, 232000)));
+    assert_known(&r, Q_POWER, 13);
+    assert_known(&r, Q_POWER_L1, 0);
+    assert_known(&r, Q_POWER_L2, 568);
+    assert_known(&r, Q_APPARENT_L2, 568);
+    assert_unknown(&r, Q_APPARENT_L1);  /* exports: 0 VA, but a current flows */
+    assert_known(&r, Q_APPARENT_L3, 0); /* really nothing */
+    assert_known(&r, Q_LINE_VOLTAGE_L12, 399238);
+    assert_known(&r, Q_CURRENT_MEAN, 1333);
+}
+
+static void tic_producer(void **unused)
+{
+    (void)unused;
+    struct reading r =
+        tic(1, 0,
+            GIVEN({Q_APPARENT_IMPORT, 0}, {Q_APPARENT_EXPORT, 3000},
+                  {Q_TIC_STATUS, PRODUCER | EXPORTING}, {Q_METER_CURRENT_L1, 13000}));
+    assert_known(&r, Q_POWER, -3000);
+    assert_known(&r, Q_POWER_IMPORT, 0);
+    assert_known(&r, Q_POWER_EXPORT, 3000);
+    assert_known(&r, Q_POWER_L1, 0); /* never negative */
+    assert_known(&r, Q_APPARENT, 3000);
+    assert_unknown(&r, Q_APPARENT_L1);
+    assert_unknown(&r, Q_POWER_FACTOR);
+    assert_false(r.export_unmeasured);
+}
+
+static void tic_consumer_that_exports(void **unused)
+{
+    (void)unused;
+    struct reading r = tic(
+        1, 0, GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, EXPORTING}, {Q_METER_CURRENT_L1, 7000}));
+    assert_true(r.export_unmeasured);
+    assert_unknown(&r, Q_POWER);
+    assert_unknown(&r, Q_POWER_EXPORT);
+    assert_unknown(&r, Q_APPARENT);
+    assert_unknown(&r, Q_APPARENT_L1);
+    assert_known(&r, Q_POWER_IMPORT, 0);
+    assert_known(&r, Q_POWER_L1, 0);
+    r = tic(1, 0,
+            GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, EXPORTING}, {Q_METER_CURRENT_L1, 0}));
+    assert_false(r.export_unmeasured); /* nothing flows */
+    assert_known(&r, Q_POWER, 0);
+    r = tic(1, 0, GIVEN({Q_APPARENT_IMPORT, 40}, {Q_TIC_STATUS, EXPORTING}));
+    assert_false(r.export_unmeasured);
+    assert_known(&r, Q_POWER, 40);
+    r = tic(1, 0,
+            GIVEN({Q_APPARENT_IMPORT, 0}, {Q_APPARENT_EXPORT, 55},
+                  {Q_TIC_STATUS, EXPORTING})); /* measured, whatever the other bit says */
+    assert_false(r.export_unmeasured);
+    assert_known(&r, Q_POWER, -55);
+    assert_known(&r, Q_APPARENT, 55);
+}
+
+static void tic_lost_groups(void **unused)
+{
+    (void)unused;
+    struct reading r = tic(1, 1, GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, PRODUCER}));
+    assert_unknown(&r, Q_POWER); /* SINSTI may have been the lost one */
+    assert_unknown(&r, Q_APPARENT);
+    r = tic(1, 1, GIVEN({Q_APPARENT_IMPORT, 0})); /* STGE too */
+    assert_unknown(&r, Q_POWER);
+    r = tic(1, 0, GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, PRODUCER}));
+    assert_unknown(&r, Q_POWER);
+    r = tic(1, 1, GIVEN({Q_APPARENT_IMPORT, 1}, {Q_TIC_STATUS, PRODUCER}));
+    assert_known(&r, Q_POWER, 1); /* who imports does not export */
+    assert_known(&r, Q_APPARENT, 1);
+    r = tic(1, 1, GIVEN({Q_APPARENT_EXPORT, 0}, {Q_TIC_STATUS, PRODUCER}));
+    assert_unknown(&r, Q_POWER);
+    assert_unknown(&r, Q_APPARENT);
+    r = tic(1, 1, GIVEN({Q_APPARENT_EXPORT, 1}, {Q_TIC_STATUS, PRODUCER}));
+    assert_known(&r, Q_POWER, -1);
+    assert_known(&r, Q_APPARENT, 1);
+    assert_unknown(&r, Q_POWER_L1);
+    r = tic(3, 0, GIVEN({Q_TIC_STATUS, 0}));
+    assert_unknown(&r, Q_POWER);
+}
+
+static void tic_current_modes(void **unused)
+{
+    (void)unused;
+    static const struct derive_settings *const modes[] = {&as_signed, &as_derived};
+    for (size_t i = 0; i < 2; i++) {
+        struct derive_state state = {0};
+        struct reading r = reading_of(
+            STANDARD_TIC, GIVEN({Q_APPARENT_IMPORT_L1, 0}, {Q_APPARENT_IMPORT_L2, 568},
+                                CURRENTS(1000, 3000, 2000), VOLTAGES(230000, 230000, 230000)));
+        r.phases = 3;
+        derive(&r, modes[i], &state);
+        assert_known(&r, Q_CURRENT_L1, -1000); /* 0 VA at 1 A: exports */
+        /* 568 VA at 230 V is finer than 3 A, and rounds to 2 A, which is within what 3 A stands for */
+        assert_known(&r, Q_CURRENT_L2, i == 0 ? 3000 : 2470);
+        assert_known(&r, Q_CURRENT_L3, 2000);
+    }
+}
+
+/* --- properties ------------------------------------------------------------------------------- */
+
+static uint64_t random_bits(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+static int64_t random_value(enum quantity q, uint64_t *seed)
+{
+    uint64_t bits = random_bits(seed);
+    int64_t value = (int64_t)(bits >> 8) & ((INT64_C(1) << (bits % 25)) - 1);
+    if (q == Q_GRID_TYPE)
+        return bits % 3 ? 230 : 400;
+    if (quantities[q].unit == UNIT_V && bits % 2)
+        return 100000 + (int64_t)(bits >> 8) % 160000;
+    bool has_sign = q == Q_POWER || q == Q_REACTIVE || (q >= Q_POWER_L1 && q <= Q_POWER_L3);
+    return has_sign && bits & 128 ? -value : value;
+}
+
+/* Whatever a meter sends and leaves out.  Unknown values hold `rubbish`. */
+static struct reading random_reading(uint64_t seed, int64_t rubbish)
+{
+    static const uint8_t standards[] = {STANDARD_P1, STANDARD_P1, STANDARD_TIC, STANDARD_UNKNOWN};
+    struct reading r;
+    reading_clear(&r);
+    uint64_t bits = random_bits(&seed), density = bits % 100;
+    r.standard = standards[bits >> 20 & 3];
+    r.object_errors = bits >> 30 & 1;
+    r.emucs_version = bits >> 31 & 1 ? 50217 : 0;
+    r.phases = r.standard == STANDARD_TIC ? (bits >> 32 & 1 ? 1 : 3) : 0;
+    for (int q = 0; q < Q_N; q++) {
+        r.value[q] = rubbish;
+        if (random_bits(&seed) % 100 < density)
+            reading_set(&r, (enum quantity)q, random_value((enum quantity)q, &seed));
+    }
+    return r;
+}
+
+static void derive_randomly(struct reading *r, uint64_t seed, const struct derive_state *before)
+{
+    struct derive_state state = *before;
+    uint64_t bits = random_bits(&seed);
+    const struct derive_settings settings = {.current = (enum derive_current)(bits % 3),
+                                             .grid = (enum derive_grid)(bits / 3 % 3),
+                                             .estimate_u31 = bits >> 40 & 1};
+    derive(r, &settings, &state);
+}
+
+static void assert_same(const struct reading *a, const struct reading *b)
+{
+    assert_memory_equal(a->known, b->known, sizeof a->known);
+    for (int q = 0; q < Q_N; q++)
+        if (reading_has(a, (enum quantity)q))
+            assert_int_equal(a->value[q], b->value[q]);
+    assert_int_equal(a->grid, b->grid);
+    assert_int_equal(a->phases, b->phases);
+    assert_int_equal(a->export_unmeasured, b->export_unmeasured);
+}
+
+static void random_readings_keep_the_rules(void **unused)
+{
+    (void)unused;
+    for (uint64_t i = 1; i <= 20000; i++) {
+        uint64_t seed = i * UINT64_C(0x9E3779B97F4A7C15);
+        const struct derive_state state = {(uint8_t)(i % 11), 0, (uint8_t)(i / 11 % 3)};
+        struct reading before = random_reading(seed, 0), once = before;
+        derive_randomly(&once, seed, &state);
+        for (int q = 0; q < Q_N; q++)
+            if (reading_has(&before, (enum quantity)q))
+                assert_known(&once, (enum quantity)q, before.value[q]);
+
+        struct reading twice = once;
+        derive_randomly(&twice, seed, &state);
+        assert_same(&once, &twice);
+
+        struct reading rubbish = random_reading(seed, INT64_C(-123456789012));
+        derive_randomly(&rubbish, seed, &state);
+        assert_same(&once, &rubbish);
+    }
+}
+
+static void nothing_comes_from_nothing(void **unused)
+{
+    (void)unused;
+    for (int standard = STANDARD_UNKNOWN; standard <= STANDARD_TIC_HISTORIC; standard++) {
+        struct derive_state state = {0};
+        const struct derive_settings all = {CURRENT_DERIVED, GRID_BY_METER, true};
+        struct reading r = reading_of((enum reading_standard)standard, GIVEN({Q_N, 0}));
+        derive(&r, &all, &state);
+        for (int q = 0; q < Q_N; q++)
+            assert_unknown(&r, (enum quantity)q);
+        assert_int_equal(r.phases, 0);
+    }
+}
+
+static void assert_root(uint64_t x)
+{
+    uint64_t root = derive_sqrt(x);
+    assert_true(root * root <= x);
+    assert_true(root == UINT32_MAX || (root + 1) * (root + 1) > x);
+}
+
+static void square_roots(void **unused)
+{
+    (void)unused;
+    for (uint64_t x = 0; x < 200000; x++)
+        assert_root(x);
+    for (uint64_t root = 1; root <= UINT32_MAX; root += 1 + root / 1000) {
+        assert_root(root * root - 1);
+        assert_root(root * root);
+        assert_root(root * root + 1);
+    }
+    assert_int_equal(derive_sqrt(UINT64_MAX), UINT32_MAX);
+    assert_int_equal(derive_sqrt(UINT64_C(0xFFFFFFFE00000001)), UINT32_MAX);
+    assert_int_equal(derive_sqrt(UINT64_C(0xFFFFFFFE00000000)), UINT32_MAX - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(total_power_is_of_the_meters_totals),
+        cmocka_unit_test(total_power_is_never_the_sum_of_phases),
+        cmocka_unit_test(export_that_is_not_sent_is_nothing),
+        cmocka_unit_test(export_that_may_have_been_bad_is_unknown),
+        cmocka_unit_test(export_alone_says_nothing),
+        cmocka_unit_test(what_the_meter_sends_is_never_replaced),
+        cmocka_unit_test(reactive_is_import_minus_export),
+        cmocka_unit_test(reactive_comes_from_quadrants),
+        cmocka_unit_test(apparent_of_the_meter_comes_first),
+        cmocka_unit_test(apparent_of_the_meter_with_a_bad_half),
+        cmocka_unit_test(apparent_from_active_and_reactive),
+        cmocka_unit_test(apparent_from_phases_as_the_manual_has_it),
+        cmocka_unit_test(apparent_is_of_the_total_where_a_phase_is_unknown),
+        cmocka_unit_test(apparent_of_a_phase),
+        cmocka_unit_test(power_factor_is_p_by_s_where_q_is_known),
+        cmocka_unit_test(power_factor_is_the_sign_of_p_where_q_is_unknown),
+        cmocka_unit_test(power_factor_at_no_power),
+        cmocka_unit_test(power_factor_of_a_phase),
+        cmocka_unit_test(energy_total_is_the_sum_of_tariffs),
+        cmocka_unit_test(energy_total_needs_every_tariff),
+        cmocka_unit_test(grid_type_of_the_meter_decides),
+        cmocka_unit_test(u31_is_estimated_only_by_setting),
+        cmocka_unit_test(setting_overrides_the_meters_grid),
+        cmocka_unit_test(delta_is_seen_at_once_and_latched_after_ten),
+        cmocka_unit_test(a_lost_phase_never_makes_a_delta_grid),
+        cmocka_unit_test(a_start_with_a_lost_phase_is_put_right),
+        cmocka_unit_test(star_votes_must_be_in_a_row),
+        cmocka_unit_test(what_does_not_look_like_delta),
+        cmocka_unit_test(rounded_currents_close_within_an_ampere),
+        cmocka_unit_test(single_phase_and_silent_meters),
+        cmocka_unit_test(line_voltages_of_a_star),
+        cmocka_unit_test(line_voltages_need_three_live_phases),
+        cmocka_unit_test(currents_as_the_meter_sends_them),
+        cmocka_unit_test(signed_currents_follow_the_phases_power),
+        cmocka_unit_test(derived_currents_are_power_by_voltage),
+        cmocka_unit_test(derived_currents_must_fit_the_meters),
+        cmocka_unit_test(derived_currents_replace_whole_amperes_only),
+        cmocka_unit_test(derived_currents_are_not_for_delta_grids),
+        cmocka_unit_test(tic_single_phase_consumer),
+        cmocka_unit_test(tic_consumer_at_rest),
+        cmocka_unit_test(tic_three_phases),
+        cmocka_unit_test(tic_producer),
+        cmocka_unit_test(tic_consumer_that_exports),
+        cmocka_unit_test(tic_lost_groups),
+        cmocka_unit_test(tic_current_modes),
+        cmocka_unit_test(random_readings_keep_the_rules),
+        cmocka_unit_test(nothing_comes_from_nothing),
+        cmocka_unit_test(square_roots),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
