@@ -6,6 +6,7 @@
 #include "mqtt.h"
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -117,11 +118,14 @@ int command_check_config(int argc, char **argv)
     struct options o;
     char error[OPTION_ERROR_MAX];
     const char *path = argc > 1 ? argv[1] : DEVICE_FILE;
-    if (argc > 2 || path[0] == '-') {
+    if (argc > 2 || (path[0] == '-' && strcmp(path, "--help") != 0))
+        return command_usage_error("check-config", "\"%.60s\": one file and no options",
+                                   argv[argc > 2 ? 2 : 1]);
+    if (path[0] == '-') {
         printf("usage: smart-connect check-config [FILE]\n\n"
                "Checks a device file (%s) and exits: 0 good, 2 not usable.\n",
                DEVICE_FILE);
-        return argc == 2 && strcmp(path, "--help") == 0 ? EXIT_GOOD : EXIT_USAGE;
+        return EXIT_GOOD;
     }
     options_defaults(&o);
     if (!options_read_file(&o, path, error)) {
@@ -136,18 +140,26 @@ int command_check_config(int argc, char **argv)
     return EXIT_GOOD;
 }
 
-static bool read_password(const char *path, char password[static PASSWORD_MAX])
+/* The first line of a file, or what is wrong with it. */
+static const char *read_password(const char *path, char password[static PASSWORD_MAX])
 {
     password[0] = 0;
     if (path[0] == 0)
-        return true;
+        return NULL;
     FILE *f = fopen(path, "re");
     if (!f)
-        return false;
-    bool ok = fgets(password, PASSWORD_MAX, f) != NULL;
+        return strerror(errno);
+    errno = 0;
+    bool ok = fgets(password, PASSWORD_MAX, f) != NULL || errno == 0;
+    const char *problem = ok ? NULL : strerror(errno);
     fclose(f);
-    password[strcspn(password, "\r\n")] = 0;
-    return ok;
+    size_t length = strcspn(password, "\r\n");
+    if (ok && length == 0)
+        problem = "its first line is empty";
+    if (length == PASSWORD_MAX - 1)
+        problem = "longer than 254 characters";
+    password[length] = 0;
+    return problem;
 }
 
 /* --- opening the doors ------------------------------------------------------------------------ */
@@ -201,7 +213,7 @@ static bool open_modbus(struct gateway *g)
     if (strcmp(g->options.modbus, "off") == 0)
         return true;
     g->modbus = open_modbus_at(g, g->options.modbus, error);
-    if (!g->modbus && errno == EACCES && options_is_default(&g->options, "modbus")) {
+    if (!g->modbus && errno == EACCES && !options_was_set(&g->options, "modbus")) {
         snprintf(port, sizeof port, "%d", UNPRIVILEGED_PORT);
         log_warning("modbus", "port 502 needs a privilege; listening on %s instead", port);
         g->modbus = open_modbus_at(g, port, error);
@@ -217,9 +229,10 @@ static bool open_mqtt(struct gateway *g)
     char error[MQTT_ERROR_MAX];
     if (o->mqtt[0] == 0)
         return true;
-    if (!read_password(o->mqtt_password_file, g->password)) {
+    const char *problem = read_password(o->mqtt_password_file, g->password);
+    if (problem) {
         (void)command_usage_error("run", "--mqtt-password-file %s: %s", o->mqtt_password_file,
-                                  strerror(errno));
+                                  problem);
         return false;
     }
     const struct mqtt_settings settings = {.broker = o->mqtt,
@@ -236,11 +249,22 @@ static bool open_mqtt(struct gateway *g)
 
 static bool find_identity(struct gateway *g)
 {
+    bool kept = false;
     if (g->options.serial[0]) {
-        memcpy(g->identity.serial, g->options.serial, sizeof g->identity.serial);
+        for (size_t i = 0; i < sizeof g->identity.serial; i++)
+            g->identity.serial[i] = (char)toupper((unsigned char)g->options.serial[i]);
         return true;
     }
-    if (identity_load(g->options.state, &g->identity))
+    bool found = identity_load(g->options.state, &g->identity, &kept);
+    if (found && !kept && g->options.state[0] && options_was_set(&g->options, "state")) {
+        (void)command_usage_error("run", "--state %s: %s; use a folder that can be written",
+                                  g->options.state, strerror(errno));
+        return false;
+    }
+    if (found && !kept && g->options.state[0])
+        log_info("run", "%s: %s; the serial number %s is not kept", g->options.state,
+                 strerror(errno), g->identity.serial);
+    if (found)
         return true;
     (void)command_usage_error(
         "run", "no serial number: no network card and no machine id; use --serial HEX");
@@ -311,7 +335,8 @@ static void announce_ready(struct gateway *g)
     printf("ready serial=%s modbus=%s map=%s mqtt=%s\n", g->identity.serial, modbus,
            register_map_find(g->options.map)->name, g->options.mqtt[0] ? g->options.mqtt : "off");
     fflush(stdout);
-    log_info("run", "serving, serial %s, Modbus on %s", g->identity.serial, modbus);
+    log_info("run", "serving, serial %s, Modbus %s%s", g->identity.serial, g->modbus ? "on " : "",
+             modbus);
 }
 
 static void start_live(struct gateway *g)

@@ -5,7 +5,7 @@
 /* Exit codes of all of them. */
 enum {
     EXIT_GOOD = 0,
-    EXIT_NOTHING_VALID = 1, /* decode: no valid telegram; run: something failed while running */
+    EXIT_NOTHING_VALID = 1, /* decode, registers: no valid telegram */
     EXIT_USAGE = 2          /* an option, a file or a port cannot be used: one line says why */
 };
 

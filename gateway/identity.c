@@ -108,14 +108,13 @@ static bool keep(const char *state_dir, const struct identity *id)
     return ok && rename(temporary, path) == 0;
 }
 
-bool identity_load(const char *state_dir, struct identity *id)
+bool identity_load(const char *state_dir, struct identity *id, bool *kept)
 {
-    if (state_dir[0] && load_kept(state_dir, id))
+    *kept = state_dir[0] && load_kept(state_dir, id);
+    if (*kept)
         return true;
     if (!from_network_card(id) && !from_machine_id(id))
         return false;
-    if (state_dir[0] && !keep(state_dir, id))
-        log_info("identity", "%s: %s; the serial number %s is not kept", state_dir, strerror(errno),
-                 id->serial);
+    *kept = state_dir[0] && keep(state_dir, id);
     return true;
 }

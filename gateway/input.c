@@ -106,7 +106,7 @@ void input_lost(struct input *in, const char *detail)
 void input_ended(struct input *in, const char *detail)
 {
     in->kind->close(in);
-    in->owner->lost(in->owner, detail);
+    in->owner->ended(in->owner, detail);
 }
 
 void input_bytes(struct input *in, const uint8_t *bytes, size_t n)

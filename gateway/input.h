@@ -23,6 +23,8 @@ struct input_owner {
     /* The line is open (detail: what), or it was lost or could not be opened (detail: why). */
     void (*opened)(struct input_owner *owner, const char *detail);
     void (*lost)(struct input_owner *owner, const char *detail);
+    /* There is nothing more to come: the end of a replay. */
+    void (*ended)(struct input_owner *owner, const char *detail);
 };
 
 /* Makes an input for a URL and starts opening it.  NULL: `error` says in one line what is wrong with

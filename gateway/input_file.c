@@ -1,5 +1,6 @@
 /* input_file.c - replays a file of telegrams.  The pace is that of the telegrams' own times; a telegram
- * without one follows after a second. */
+ * without one follows after a second.  A telegram is sent whole when its time has come, so the file is
+ * looked through one telegram ahead of what is sent. */
 #include "core/p1.h"
 #include "core/tic.h"
 #include "input.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEFAULT_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000 };
@@ -27,8 +29,7 @@ struct input_file {
     struct input base;
     struct loop_timer tick;
     struct pacer pacer;
-    uint8_t chunk[INPUT_READ_MAX];
-    size_t have, pos;
+    off_t sent, due, scanned; /* offsets: sent to the owner <= may be sent now <= looked through */
     int fd;
     bool as_fast_as_possible;
     char path[200];
@@ -103,7 +104,8 @@ static size_t pace(struct pacer *p, const uint8_t *bytes, size_t n, bool *found)
     return p->kind == KIND_P1 ? used_p1 : p->kind == KIND_TIC ? used_tic : n;
 }
 
-static int64_t pause_after(struct pacer *p)
+/* Milliseconds from the telegram before to the one just found. */
+static int64_t pause_before(struct pacer *p)
 {
     int64_t time_s = p->kind == KIND_P1 ? p->p1_reading.meter_time_s : p->tic_reading.meter_time_s;
     int64_t pause_ms = (time_s - p->last_time_s) * 1000;
@@ -112,36 +114,65 @@ static int64_t pause_after(struct pacer *p)
     return !usable ? DEFAULT_PAUSE_MS : pause_ms > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause_ms;
 }
 
+/* Sends the next piece of what is due. */
+static void send_piece(struct input_file *f)
+{
+    uint8_t piece[INPUT_READ_MAX];
+    size_t n = sizeof piece;
+    if (!f->as_fast_as_possible && f->due - f->sent < (off_t)n)
+        n = (size_t)(f->due - f->sent);
+    ssize_t got = pread(f->fd, piece, n, f->sent);
+    if (got <= 0) {
+        input_ended(&f->base, got == 0 ? "the end of the file is reached" : strerror(errno));
+        return;
+    }
+    f->sent += got;
+    loop_set_timer(f->base.loop, &f->tick, 0);
+    input_bytes(&f->base, piece, (size_t)got);
+}
+
+/* Looks on for the end of the next telegram; what follows the last one is sent with it. */
+static void look_ahead(struct input_file *f)
+{
+    uint8_t piece[INPUT_READ_MAX];
+    bool found = false;
+    int64_t pause_ms = 0;
+    ssize_t got = pread(f->fd, piece, sizeof piece, f->scanned);
+    if (got > 0)
+        f->scanned += (off_t)pace(&f->pacer, piece, (size_t)got, &found);
+    if (got <= 0 && f->sent == f->scanned) {
+        input_ended(&f->base, got == 0 ? "the end of the file is reached" : strerror(errno));
+        return;
+    }
+    if (found)
+        pause_ms = pause_before(&f->pacer);
+    if (f->due == 0)
+        pause_ms = 0; /* the first telegram */
+    if (found || got <= 0)
+        f->due = f->scanned;
+    loop_set_timer(f->base.loop, &f->tick, pause_ms);
+}
+
 static void on_file_tick(struct loop_timer *timer)
 {
     struct input_file *f = CONTAINER_OF(timer, struct input_file, tick);
-    if (f->pos == f->have) {
-        ssize_t n = read(f->fd, f->chunk, sizeof f->chunk);
-        if (n <= 0) {
-            input_ended(&f->base, n == 0 ? "the end of the file is reached" : strerror(errno));
-            return;
-        }
-        f->have = (size_t)n;
-        f->pos = 0;
-    }
-    bool found = false;
-    size_t start = f->pos, n = f->have - f->pos;
-    if (!f->as_fast_as_possible)
-        n = pace(&f->pacer, f->chunk + start, n, &found);
-    f->pos += n;
-    loop_set_timer(f->base.loop, &f->tick, found ? pause_after(&f->pacer) : 0);
-    input_bytes(&f->base, f->chunk + start, n);
+    if (f->as_fast_as_possible || f->sent < f->due)
+        send_piece(f);
+    else
+        look_ahead(f);
 }
 
 static void file_open(struct input *in)
 {
     struct input_file *f = file(in);
-    f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
-    if (f->fd < 0) {
-        input_lost(in, strerror(errno));
+    struct stat st;
+    /* a device or a pipe would keep the loop waiting */
+    f->fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (f->fd < 0 || fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        input_lost(in, f->fd < 0 ? strerror(errno) : "not a file; use serial:DEVICE for a device");
         return;
     }
-    f->have = f->pos = 0;
+    f->sent = f->due = f->scanned = 0;
     f->tick.expired = on_file_tick;
     pacer_init(&f->pacer);
     input_opened(in, f->path);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -70,17 +71,29 @@ static void on_serial(struct loop_fd *watch, uint32_t events)
         input_lost(&s->base, n == 0 ? "the device is gone" : strerror(errno));
 }
 
+/* A second reader would take half of the bytes.  The lock stops another of us even as root, the mode
+ * stops everyone else. */
+static bool claim(int fd)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return false;
+    ioctl(fd, TIOCEXCL);
+    return true;
+}
+
 static void serial_open(struct input *in)
 {
     struct input_serial *s = serial(in);
     int fd = open(s->path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     s->watch = (struct loop_fd){.ready = on_serial, .fd = fd};
     if (fd < 0) {
-        input_lost(in, strerror(errno));
+        input_lost(in, errno == EBUSY ? "another program reads it" : strerror(errno));
         return;
     }
-    /* A second reader would take half of the bytes. */
-    ioctl(fd, TIOCEXCL);
+    if (!claim(fd)) {
+        input_lost(in, "another program reads it");
+        return;
+    }
     if (set_line(fd, s->baud) < 0) {
         input_lost(in, errno == ENOTTY ? "not a serial device" : strerror(errno));
         return;

@@ -87,13 +87,13 @@ static void run_connect(struct worker_job *job)
     int problem = getaddrinfo(c->host, c->port, &hints, &found);
     c->fd = -1;
     if (problem) {
-        snprintf(c->error, sizeof c->error, "%s: %s", c->host, gai_strerror(problem));
+        snprintf(c->error, sizeof c->error, "%s", gai_strerror(problem));
         return;
     }
     for (const struct addrinfo *a = found; a && c->fd < 0; a = a->ai_next)
         c->fd = connect_to(a);
     if (c->fd < 0)
-        snprintf(c->error, sizeof c->error, "%s port %s: %s", c->host, c->port, strerror(errno));
+        snprintf(c->error, sizeof c->error, "%s", strerror(errno));
     freeaddrinfo(found);
 }
 

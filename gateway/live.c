@@ -52,10 +52,14 @@ static void draw_doors(const struct live *v)
     if (v->modbus) {
         struct modbus_tcp_counters n = modbus_tcp_get_counters(v->modbus);
         const char *refusal = modbus_tcp_last_refusal(v->modbus);
-        printf(" modbus     %d clients, %llu requests, %llu exceptions, %llu refused%s%s\n",
-               modbus_tcp_clients(v->modbus), (unsigned long long)n.requests,
-               (unsigned long long)n.exceptions, (unsigned long long)n.refused,
-               refusal[0] ? ": " : "", refusal);
+        printf(
+            " modbus     %d clients, %llu requests, %llu exceptions, %llu bad frames\n"
+            "            connections: %llu accepted, %llu replaced, %llu idle, %llu refused%s%s\n",
+            modbus_tcp_clients(v->modbus), (unsigned long long)n.requests,
+            (unsigned long long)n.exceptions, (unsigned long long)(n.bad_frames + n.foreign_frames),
+            (unsigned long long)n.accepted, (unsigned long long)n.replaced,
+            (unsigned long long)n.dropped_idle, (unsigned long long)n.refused,
+            refusal[0] ? ": " : "", refusal);
     }
     if (v->mqtt) {
         struct mqtt_counters n = mqtt_get_counters(v->mqtt);

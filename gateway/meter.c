@@ -45,7 +45,8 @@ struct meter {
     int64_t line_since_ms;
     unsigned window_bytes, window_zeros,
         window_odd; /* bytes seen at this speed; 00 or 80; odd parity */
-    bool open, loss_logged, saw_encrypted;
+    bool open, ended, loss_logged, saw_encrypted;
+    uint8_t encrypted_matched; /* bytes of an encrypted telegram's head seen in a row */
     /* how it goes */
     enum meter_state state;
     bool stale;
@@ -61,7 +62,9 @@ struct meter {
 };
 
 static const char *const state_texts[METER_STATES] = {
+    [METER_STARTING] = "the meter input is being opened",
     [METER_NOT_OPEN] = "the meter input cannot be opened",
+    [METER_ENDED] = "the end of the replay is reached",
     [METER_NO_SIGNAL] = "no signal from the meter: check the cable and that its port is activated",
     [METER_UNREADABLE] =
         "the meter sends, but nothing that can be read: check cable, polarity and kind",
@@ -100,21 +103,9 @@ int64_t meter_stale_limit_ms(const struct meter *m)
         return m->settings.stale_after_ms;
     if (r->standard == STANDARD_TIC || r->p1_version >= 50)
         return STALE_FAST_MS;
-    if (r->p1_version >= 40)
-        return STALE_SLOW_MS;
-    if (m->shortest_interval_ms == 0)
-        return r->emucs_version ? STALE_FAST_MS : STALE_SLOW_MS;
-    return m->shortest_interval_ms >= SLOW_INTERVAL_MS ? STALE_SLOW_MS : STALE_FAST_MS;
-}
-
-static void on_stale(struct loop_timer *timer)
-{
-    struct meter *m = CONTAINER_OF(timer, struct meter, stale_timer);
-    m->stale = true;
-    log_warning("meter", "no valid telegram for %lld s: values are stale",
-                (long long)((m->loop->now_ms - m->last_valid_ms) / 1000));
-    for (struct meter_listener *l = m->listeners; l; l = l->next)
-        l->stale(l);
+    if (m->shortest_interval_ms)
+        return m->shortest_interval_ms >= SLOW_INTERVAL_MS ? STALE_SLOW_MS : STALE_FAST_MS;
+    return r->emucs_version ? STALE_FAST_MS : STALE_SLOW_MS;
 }
 
 static void learn_interval(struct meter *m)
@@ -138,10 +129,10 @@ static enum meter_state judge_state(const struct meter *m)
     if (m->last_valid_ms && !m->stale)
         return METER_LIVE;
     if (!m->open)
-        return METER_NOT_OPEN;
+        return m->ended ? METER_ENDED : m->loss_logged ? METER_NOT_OPEN : METER_STARTING;
     if (was_recent(m, m->last_historic_ms))
         return METER_HISTORIC;
-    if (!was_recent(m, m->last_byte_ms))
+    if (!was_recent(m, m->last_byte_ms) || m->last_byte_ms == m->last_valid_ms)
         return METER_NO_SIGNAL;
     return m->saw_encrypted ? METER_ENCRYPTED : METER_UNREADABLE;
 }
@@ -172,6 +163,17 @@ static void update_state(struct meter *m)
         log_live(m);
     else
         log_warning("meter", "%s", state_texts[state]);
+}
+
+static void on_stale(struct loop_timer *timer)
+{
+    struct meter *m = CONTAINER_OF(timer, struct meter, stale_timer);
+    m->stale = true;
+    log_warning("meter", "no valid telegram for %lld s: values are stale",
+                (long long)((m->loop->now_ms - m->last_valid_ms) / 1000));
+    for (struct meter_listener *l = m->listeners; l; l = l->next)
+        l->stale(l);
+    update_state(m);
 }
 
 /* --- telegrams -------------------------------------------------------------------------------- */
@@ -287,6 +289,7 @@ static void listen_at(struct meter *m, unsigned line)
     m->line = line;
     m->line_since_ms = m->loop->now_ms;
     m->window_bytes = m->window_zeros = m->window_odd = 0;
+    m->saw_encrypted = false;
     m->speaking = METER_AUTO;
     log_debug("meter", "listening at %u baud", lines[line].baud);
     input_set_speed(m->input, lines[line].baud);
@@ -301,15 +304,26 @@ static void listen_at_next(struct meter *m)
     listen_at(m, line);
 }
 
+/* Head of an encrypted telegram: DB 08, system title 8, 82, length 2, 30 (-1: any byte). */
+static bool matches_encrypted(uint8_t *matched, uint8_t byte)
+{
+    static const int16_t head[] = {0xDB, 0x08, -1, -1, -1, -1, -1, -1, -1, -1, 0x82, -1, -1, 0x30};
+    bool fits = head[*matched] < 0 || head[*matched] == byte;
+    *matched = fits ? (uint8_t)(*matched + 1) : byte == 0xDB;
+    if (*matched < sizeof head / sizeof head[0])
+        return false;
+    *matched = 0;
+    return true;
+}
+
 static void watch_window(struct meter *m, const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i < n && m->window_bytes < WINDOW; i++, m->window_bytes++) {
         m->window_zeros += (bytes[i] & 0x7F) == 0;
         m->window_odd += has_odd_parity(bytes[i]);
     }
-    for (size_t i = 0; i + 1 < n && m->speaking == METER_AUTO; i++)
-        if (bytes[i] == 0xDB && bytes[i + 1] == 0x08)
-            m->saw_encrypted = true;
+    for (size_t i = 0; i < n && !m->saw_encrypted; i++)
+        m->saw_encrypted = matches_encrypted(&m->encrypted_matched, bytes[i]);
 }
 
 /* A slower line heard too fast is all 00 (and 80); a faster one heard at 9600 has random parity, where
@@ -369,6 +383,14 @@ static void on_lost(struct input_owner *owner, const char *detail)
     (void)tic_silence(&m->tic);
 }
 
+static void on_ended(struct input_owner *owner, const char *detail)
+{
+    struct meter *m = CONTAINER_OF(owner, struct meter, owner);
+    log_info("meter", "%s: %s", m->input->name, detail);
+    m->open = false;
+    m->ended = true;
+}
+
 static void on_meter_tick(struct loop_timer *timer)
 {
     struct meter *m = CONTAINER_OF(timer, struct meter, tick);
@@ -391,7 +413,8 @@ struct meter *meter_open(struct loop *l, const char *url, const struct meter_set
         snprintf(error, INPUT_ERROR_MAX, "out of memory");
         return NULL;
     }
-    m->owner = (struct input_owner){.bytes = on_bytes, .opened = on_opened, .lost = on_lost};
+    m->owner = (struct input_owner){
+        .bytes = on_bytes, .opened = on_opened, .lost = on_lost, .ended = on_ended};
     m->loop = l;
     m->settings = *settings;
     m->stale = true;

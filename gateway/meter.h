@@ -12,11 +12,13 @@ enum meter_kind { METER_AUTO, METER_P1, METER_TIC };
 
 /* What can be said of the meter. */
 enum meter_state {
+    METER_STARTING,   /* the input is being opened for the first time */
     METER_NOT_OPEN,   /* the input cannot be opened, or was lost */
+    METER_ENDED,      /* the end of a replay */
     METER_NO_SIGNAL,  /* open, but no bytes come */
     METER_UNREADABLE, /* bytes come, but no valid telegram */
     METER_HISTORIC,   /* a Linky in historic mode */
-    METER_ENCRYPTED,  /* Luxembourg, Austria: encrypted telegrams, or DLMS */
+    METER_ENCRYPTED,  /* Luxembourg, Austria: encrypted telegrams */
     METER_LIVE,
     METER_STATES
 };
@@ -73,7 +75,7 @@ const char *meter_state_text(enum meter_state state);
 struct meter_counters meter_get_counters(const struct meter *m);
 
 /* The age from which a reading is stale: the setting, else 10 s, or 35 s for meters that send every ten
- * seconds (DSMR 4.2 and earlier, and those seen to do so). */
+ * seconds: by the pace that was seen, and before two telegrams by the version (DSMR 4.2 and earlier). */
 int64_t meter_stale_limit_ms(const struct meter *m);
 
 #endif

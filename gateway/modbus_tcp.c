@@ -19,8 +19,8 @@ enum {
     SEND_MAX =
         2 * MBAP_ADU_MAX, /* answers waiting for a client that does not read; then reading stops */
     NOMINAL_VOLTAGE_V = 230,
-    REFUSALS_LOGGED_MS = 60000,   /* at most one line in this time, whoever knocks */
-    BACKLOG = 1024,               /* a burst of attempts must not cost others a second for their SYN */
+    REFUSALS_LOGGED_MS = 60000, /* at most one line in this time, whoever knocks */
+    BACKLOG = 1024, /* a burst of attempts must not cost others a second for their SYN */
     KEEPALIVE_IDLE_S = 30,
     KEEPALIVE_INTERVAL_S = 10,
     KEEPALIVE_COUNT = 3
@@ -38,6 +38,7 @@ struct client {
 
 struct modbus_tcp {
     struct loop *loop;
+    const struct meter *meter;
     struct modbus_tcp_settings settings;
     struct meter_listener listener;
     struct loop_fd watch; /* the listening socket */
@@ -56,32 +57,48 @@ struct modbus_tcp {
 
 /* --- what is served --------------------------------------------------------------------------- */
 
-static void render(struct modbus_tcp *m, const struct reading *r)
+static void render(struct modbus_tcp *m, const struct reading *r, enum unknown_policy unknown)
 {
     const struct modbus_tcp_settings *s = &m->settings;
-    register_image_render(&m->image, s->map, r, &s->identity, s->word_order, s->unknown);
+    register_image_render(&m->image, s->map, r, &s->identity, s->word_order, unknown);
     m->bank.refusal = MODBUS_OK;
 }
 
 static void serve_reading(struct meter_listener *listener, const struct meter_snapshot *latest)
 {
     struct modbus_tcp *m = CONTAINER_OF(listener, struct modbus_tcp, listener);
-    render(m, &latest->reading);
+    render(m, &latest->reading, m->settings.unknown);
 }
 
-/* A house that takes all it may: a charger that trusts this reduces to its minimum. */
+/* A house that takes all it may: a charger that trusts this reduces to its minimum.  What was read
+ * last stays, energies above all, since a counter that drops to 0 is taken for a new meter. */
 static void fully_loaded(struct reading *r, int64_t current_a)
 {
     int64_t phase_w = current_a * NOMINAL_VOLTAGE_V;
-    reading_clear(r);
     for (int n = 0; n < 3; n++) {
+        enum quantity voltage = (enum quantity)(Q_METER_VOLTAGE_L1 + n);
         reading_set(r, (enum quantity)(Q_CURRENT_L1 + n), current_a * 1000);
         reading_set(r, (enum quantity)(Q_POWER_L1 + n), phase_w);
         reading_set(r, (enum quantity)(Q_POWER_IMPORT_L1 + n), phase_w);
+        reading_set(r, (enum quantity)(Q_POWER_EXPORT_L1 + n), 0);
+        if (!reading_has(r, voltage))
+            reading_set(r, voltage, NOMINAL_VOLTAGE_V * 1000);
     }
     reading_set(r, Q_CURRENT_MEAN, current_a * 1000);
     reading_set(r, Q_POWER, 3 * phase_w);
     reading_set(r, Q_POWER_IMPORT, 3 * phase_w);
+    reading_set(r, Q_POWER_EXPORT, 0);
+}
+
+static void serve_fully_loaded(struct modbus_tcp *m)
+{
+    const struct meter_snapshot *latest = meter_latest(m->meter);
+    if (latest)
+        m->stale_reading = latest->reading;
+    else
+        reading_clear(&m->stale_reading);
+    fully_loaded(&m->stale_reading, m->settings.stale_current_a);
+    render(m, &m->stale_reading, m->settings.unknown);
 }
 
 static void serve_stale(struct meter_listener *listener)
@@ -95,11 +112,10 @@ static void serve_stale(struct meter_listener *listener)
         break;
     case STALE_ZERO:
         reading_clear(&m->stale_reading);
-        render(m, &m->stale_reading);
+        render(m, &m->stale_reading, UNKNOWN_ZERO);
         break;
     case STALE_HIGH_CURRENT:
-        fully_loaded(&m->stale_reading, m->settings.stale_current_a);
-        render(m, &m->stale_reading);
+        serve_fully_loaded(m);
         break;
     }
 }
@@ -138,8 +154,10 @@ static bool answer_requests(struct client *c)
         if (result == MBAP_MORE || result == MBAP_BAD)
             break;
         used += frame.total;
-        if (result == MBAP_FOREIGN)
+        if (result == MBAP_FOREIGN) {
+            m->counters.foreign_frames++;
             continue;
+        }
         uint8_t *out = c->send + c->unsent;
         c->unsent += mbap_reply(&m->bank, &frame, out);
         m->counters.requests++;
@@ -289,7 +307,8 @@ static void refuse(struct modbus_tcp *m, int fd, const struct sockaddr_storage *
     address_format_host(address, who);
     address_format_host(&idle_longest(m, NULL)->address, holder);
     snprintf(line, sizeof line, "refused %s, in use by %s", who, holder);
-    bool quiet = m->refusal_logged_ms && m->loop->now_ms - m->refusal_logged_ms < REFUSALS_LOGGED_MS;
+    bool quiet =
+        m->refusal_logged_ms && m->loop->now_ms - m->refusal_logged_ms < REFUSALS_LOGGED_MS;
     if (!quiet && strcmp(line, m->last_refusal) != 0) {
         log_warning("modbus", "%s (%d clients at most)", line, m->settings.max_clients);
         m->refusal_logged_ms = m->loop->now_ms;
@@ -426,12 +445,14 @@ static bool start_listening(struct modbus_tcp *m, char error[static 200])
     return true;
 }
 
-static struct modbus_tcp *allocate(struct loop *l, const struct modbus_tcp_settings *settings)
+static struct modbus_tcp *allocate(struct loop *l, const struct meter *meter,
+                                   const struct modbus_tcp_settings *settings)
 {
     struct modbus_tcp *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
     m->loop = l;
+    m->meter = meter;
     m->settings = *settings;
     m->listener = (struct meter_listener){.reading = serve_reading, .stale = serve_stale};
     m->sweep.expired = on_sweep;
@@ -454,7 +475,7 @@ struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
                                    const struct modbus_tcp_settings *settings,
                                    char error[static 200])
 {
-    struct modbus_tcp *m = allocate(l, settings);
+    struct modbus_tcp *m = allocate(l, meter, settings);
     if (!m) {
         snprintf(error, 200, "out of memory");
         return NULL;

@@ -16,8 +16,8 @@ enum { MODBUS_CLIENTS_MAX = 64 };
 enum stale_policy {
     STALE_EXCEPTION,   /* exception 0B: a charger falls back to its safe current */
     STALE_HOLD,        /* the last values; before the first telegram, exception 0B */
-    STALE_ZERO,        /* as if every value were unknown */
-    STALE_HIGH_CURRENT /* the connection looks fully loaded: see stale_current_a */
+    STALE_ZERO,        /* every value reads 0 */
+    STALE_HIGH_CURRENT /* the connection looks fully loaded: see stale_current_a; energies stay */
 };
 
 struct modbus_tcp_settings {
@@ -35,7 +35,8 @@ struct modbus_tcp_settings {
 struct modbus_tcp_counters {
     uint64_t requests, exceptions;
     uint64_t accepted, replaced, dropped_idle, refused;
-    uint64_t bad_frames; /* MBAP lengths that cannot be: the connection was closed */
+    uint64_t bad_frames;     /* MBAP lengths that cannot be: the connection was closed */
+    uint64_t foreign_frames; /* another protocol identifier: skipped */
 };
 
 struct modbus_tcp;

@@ -49,6 +49,7 @@ struct mqtt {
     struct broker broker;
     int64_t retry_limit_ms;
     bool loss_logged;
+    bool reading_waits; /* for the connection: the latest one, which was not sent yet */
     struct mqtt_counters counters;
     char status_topic[MQTT_TOPIC_MAX], power_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
     char message[MESSAGE_POWER_INSTANT_MAX];
@@ -235,7 +236,7 @@ static void on_housekeeping(struct loop_timer *timer)
 /* A connection that has not taken the message before takes no more: nothing piles up. */
 static void publish(struct mqtt *m, const char *topic, const char *message, size_t length)
 {
-    if (!m->client || mosquitto_want_write(m->client)) {
+    if (mosquitto_want_write(m->client)) {
         m->counters.dropped++;
         return;
     }
@@ -247,13 +248,21 @@ static void publish(struct mqtt *m, const char *topic, const char *message, size
     carry_on(m, result);
 }
 
+/* Without a connection the latest reading waits for one and takes the place of the one before. */
 static void publish_reading(struct meter_listener *listener, const struct meter_snapshot *latest)
 {
     struct mqtt *m = CONTAINER_OF(listener, struct mqtt, listener);
     struct text_out out;
+    if (!m->client) {
+        m->counters.dropped += m->reading_waits;
+        m->reading_waits = true;
+        return;
+    }
     text_init(&out, m->message, sizeof m->message);
     message_power_instant(&out, &latest->reading);
-    if (!out.overflow)
+    if (out.overflow)
+        m->counters.dropped++;
+    else
         publish(m, m->power_topic, m->message, out.length);
 }
 
@@ -280,9 +289,9 @@ static void use_connection(struct mqtt *m, struct mosquitto *client)
     log_info("mqtt", "connected to %s port %d", m->broker.host, m->broker.port);
     loop_set_timer(m->loop, &m->housekeeping, HOUSEKEEPING_MS);
     carry_on(m, say_status(m, "online"));
-    /* a meter that sends every ten seconds would leave subscribers waiting */
-    if (m->client && !meter_is_stale(m->meter))
+    if (m->client && m->reading_waits && !meter_is_stale(m->meter))
         publish_reading(&m->listener, meter_latest(m->meter));
+    m->reading_waits = false;
 }
 
 static void on_attempt_done(struct worker_job *job)

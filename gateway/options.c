@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,9 +92,9 @@ const struct option_row option_rows[] = {
      "delta grid: estimate the line voltage no telegram holds", SWITCH(estimate_u31)},
 
     {"modbus", "modbus", "ADDR:PORT", "502",
-     "where Modbus TCP listens, or off", TEXT(modbus, check_listen)},
+     "where Modbus TCP listens: PORT, ADDR:PORT, [IPV6]:PORT or off", TEXT(modbus, check_listen)},
     {"modbus", "map", "NAME", "PhoenixContact-EMPro",
-     "the meter that is emulated", TEXT(map, check_map)},
+     "the meter that is emulated; the part after the maker is enough, any case", TEXT(map, check_map)},
     {"modbus", "modbus-clients", "N", "4",
      "clients at the same time", NUMBER(modbus_clients, 1, MODBUS_CLIENTS_MAX)},
     {"modbus", "modbus-idle-timeout", "S", "60",
@@ -128,6 +129,7 @@ const struct option_row option_rows[] = {
      "draw a live view of the values on standard output", SWITCH(live)},
 };
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
+_Static_assert(sizeof option_rows / sizeof option_rows[0] <= 32, "options.was_set has 32 bits");
 /* clang-format on */
 
 static const struct option_row *find_row(const char *name)
@@ -227,8 +229,10 @@ bool options_set(struct options *o, const char *name, const char *value,
 {
     const struct option_row *row = find_row(name);
     char why[OPTION_ERROR_MAX] = "";
-    if (row && set_row(row, o, value, why))
+    if (row && set_row(row, o, value, why)) {
+        o->was_set |= UINT32_C(1) << (row - option_rows);
         return true;
+    }
     if (row)
         snprintf(error, OPTION_ERROR_MAX, "%s: %.330s", name, why);
     else
@@ -274,13 +278,9 @@ bool options_read_file(struct options *o, const char *path, char error[static OP
     return false;
 }
 
-bool options_is_default(const struct options *o, const char *name)
+bool options_was_set(const struct options *o, const char *name)
 {
-    struct options fresh;
-    const struct option_row *row = find_row(name);
-    options_defaults(&fresh);
-    size_t size = row->type == OPTION_TEXT ? OPTION_TEXT_MAX : sizeof(int);
-    return memcmp((const char *)o + row->offset, (const char *)&fresh + row->offset, size) == 0;
+    return (o->was_set >> (find_row(name) - option_rows)) & 1;
 }
 
 static void print_row(const struct option_row *row)

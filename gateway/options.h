@@ -37,6 +37,8 @@ struct options {
     char serial[OPTION_TEXT_MAX];
     int log_level; /* enum log_level */
     int live;
+    /* private: a bit for each row that was set by flag or file */
+    uint32_t was_set;
 };
 
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_CHOICE, OPTION_SWITCH };
@@ -69,8 +71,8 @@ bool options_set(struct options *o, const char *name, const char *value,
 /* Reads a device file (INI).  False: `error` begins with "PATH:LINE: ". */
 bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX]);
 
-/* True if the option still has its default. */
-bool options_is_default(const struct options *o, const char *name);
+/* True if the option was set by a flag or a file, whatever to. */
+bool options_was_set(const struct options *o, const char *name);
 
 /* Prints the table as help text. */
 void options_print_help(void);

@@ -21,7 +21,7 @@ static const struct register_row rows[] = {
     ROW_SERIAL(0x0156, REG_U32, 0, "serial number, last nine digits"),
     ROW_FIXED(0x2200, REG_U16, 1, "Modbus TCP enabled"),
     ROW_FIXED(0x4040, REG_U16, 0, "errors"),
-    ROW_FIXED(0x4041, REG_U32, 0, "warnings"),
+    ROW_FIXED(0x4041, REG_U16, 0, "warnings"),
     ROW_FIXED(0x4043, REG_U16, 0, "alarms"),
 
     ROW_F32(0x8000, Q_LINE_VOLTAGE_L12),
