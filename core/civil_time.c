@@ -23,7 +23,7 @@ static int32_t days_from_civil(int year, int month, int day)
 
 /* Two digits each at p[0], p[2], p[4], p[6] as four numbers in the even bytes, lowest first; a
  * character that is no digit clears *all_digits. */
-static uint64_t two_digit_fields(const uint8_t *p, bool *all_digits)
+static inline uint64_t two_digit_fields(const uint8_t *p, bool *all_digits)
 {
     uint64_t chars = (uint64_t)p[7] << 56 | (uint64_t)p[6] << 48 | (uint64_t)p[5] << 40 |
                      (uint64_t)p[4] << 32 | (uint64_t)p[3] << 24 | (uint64_t)p[2] << 16 |
@@ -42,8 +42,10 @@ bool civil_time_parse(const uint8_t digits[static 12], struct civil_time *out)
     uint64_t time = two_digit_fields(digits + 4, &all_digits);
     unsigned year = date & 0xFF, month = date >> 16 & 0xFF, day = date >> 32 & 0xFF;
     unsigned hour = date >> 48 & 0xFF, minute = time >> 32 & 0xFF, second = time >> 48 & 0xFF;
-    if (!all_digits || year < 10 || month < 1 || month > 12 || day < 1 ||
-        day > days_in_month(2000 + (int)year, (int)month) || hour > 23 || minute > 59 || second > 59)
+    /* 70 and more is 1970 and later, and 00 to 09 is no clock either */
+    if (!all_digits || year - 10 >= 60 || month < 1 || month > 12 || day < 1 ||
+        (day > 28 && day > days_in_month(2000 + (int)year, (int)month)) || hour > 23 ||
+        minute > 59 || second > 59)
         return false;
     *out = (struct civil_time){.year = (int16_t)(2000 + year),
                                .month = (uint8_t)month,

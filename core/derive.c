@@ -247,8 +247,8 @@ static void derive_total_power_tic(struct reading *r)
          has_export = reading_has(r, Q_APPARENT_EXPORT);
     copy_known(r, Q_POWER_IMPORT, Q_APPARENT_IMPORT);
     copy_known(r, Q_POWER_EXPORT, Q_APPARENT_EXPORT);
-    r->export_unmeasured = exporting && !producer && !has_export && has_import && import == 0 &&
-                           has_current(r);
+    r->export_unmeasured =
+        exporting && !producer && !has_export && has_import && import == 0 && has_current(r);
     if (r->export_unmeasured)
         return;
     bool export_is_zero = has_export || import > 0 || (!producer && r->object_errors == 0);

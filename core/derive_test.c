@@ -705,8 +705,7 @@ static void tic_consumer_that_exports(void **unused)
     assert_unknown(&r, Q_APPARENT_L1);
     assert_known(&r, Q_POWER_IMPORT, 0);
     assert_known(&r, Q_POWER_L1, 0);
-    r = tic(1, 0,
-            GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, EXPORTING}, {Q_METER_CURRENT_L1, 0}));
+    r = tic(1, 0, GIVEN({Q_APPARENT_IMPORT, 0}, {Q_TIC_STATUS, EXPORTING}, {Q_METER_CURRENT_L1, 0}));
     assert_false(r.export_unmeasured); /* nothing flows */
     assert_known(&r, Q_POWER, 0);
     r = tic(1, 0, GIVEN({Q_APPARENT_IMPORT, 40}, {Q_TIC_STATUS, EXPORTING}));

@@ -45,12 +45,8 @@ static bool is_letter(uint8_t byte)
 /* '/', three letters, one more byte that is not the line's end; fewer bytes may become that. */
 static bool is_start(const uint8_t *p, size_t n)
 {
-    if (p[0] != '/')
-        return false;
-    for (size_t i = 1; i < n && i < 4; i++)
-        if (!is_letter(p[i]))
-            return false;
-    return n < START_LEN || (p[4] != '\r' && p[4] != '\n');
+    return p[0] == '/' && (n < 2 || is_letter(p[1])) && (n < 3 || is_letter(p[2])) &&
+           (n < 4 || is_letter(p[3])) && (n < START_LEN || (p[4] != '\r' && p[4] != '\n'));
 }
 
 /* Strips even parity up to the first character that has it wrong; returns how many were right. */
@@ -73,20 +69,20 @@ static void begin(struct p1_stream *s, size_t origin)
     s->reading->standard = STANDARD_P1;
 }
 
-/* Skips to the next byte that may begin a telegram: '/' or '/' with its parity bit. */
+/* Skips to the next byte that may begin a telegram: '/', with a parity bit or without. */
 static size_t seek(struct p1_stream *s, const uint8_t *bytes, size_t n)
 {
-    size_t i = 0;
-    while (i < n && (bytes[i] & (uint8_t)~PARITY_BIT) != '/') {
-        if (bytes[i] != '\r' && bytes[i] != '\n')
+    for (size_t i = 0; i < n; i++) {
+        uint8_t character = bytes[i] & (uint8_t)~PARITY_BIT;
+        if (character == '/') {
+            s->priv.state = AWAIT_START;
+            s->priv.len = 0;
+            return i;
+        }
+        if (character != '\r' && character != '\n')
             s->stats.bytes_skipped++;
-        i++;
     }
-    if (i < n) {
-        s->priv.state = AWAIT_START;
-        s->priv.len = 0;
-    }
-    return i;
+    return n;
 }
 
 /* Drops the first byte and what follows it up to the next byte that may begin a telegram. */
@@ -401,6 +397,8 @@ size_t p1_feed(struct p1_stream *s, const uint8_t *bytes, size_t n, enum p1_even
 {
     size_t used = 0;
     *event = P1_MORE;
+    if (s->buffer_cap < START_LEN)
+        return n; /* nothing fits */
     while (used < n && *event == P1_MORE) {
         if (s->priv.state == AWAIT_SLASH)
             used += seek(s, bytes + used, n - used);

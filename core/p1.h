@@ -27,7 +27,7 @@ enum p1_event {
     P1_MORE,     /* all bytes consumed, nothing to report */
     P1_TELEGRAM, /* a valid telegram: the reading and the telegram are valid until the next call */
     P1_BAD_CRC,  /* a whole telegram whose CRC is wrong or missing: it changed nothing */
-    P1_BAD_FRAME /* a telegram was given up: cut by the start of another, too long, or silence */
+    P1_BAD_FRAME /* a telegram was given up: cut by another, too long, silence, bad parity */
 };
 
 struct p1_stats {
@@ -58,8 +58,7 @@ struct p1_stream {
         unsigned line_number;
         uint8_t layout[P1_LAYOUT_LINES]; /* where line n of the last telegram stood in the table */
         uint8_t state;
-        bool seven_bit;    /* 7E1 sender read as 8N1: bit 7 is even parity, checked and stripped */
-        bool parity_error; /* in this telegram */
+        bool seven_bit; /* 7E1 sender read as 8N1: bit 7 is even parity, checked and stripped */
     } priv;
 };
 

@@ -13,8 +13,21 @@
 #include <string.h>
 
 /* Dimensions of values, each with the units it is printed in. */
-enum dimension { DIM_POWER, DIM_REACTIVE, DIM_APPARENT, DIM_ENERGY, DIM_REACTIVE_ENERGY, DIM_VOLTAGE,
-                 DIM_CURRENT, DIM_FREQUENCY, DIM_VOLUME, DIM_HEAT, DIM_SECONDS, DIM_NONE, DIM_N };
+enum dimension {
+    DIM_POWER,
+    DIM_REACTIVE,
+    DIM_APPARENT,
+    DIM_ENERGY,
+    DIM_REACTIVE_ENERGY,
+    DIM_VOLTAGE,
+    DIM_CURRENT,
+    DIM_FREQUENCY,
+    DIM_VOLUME,
+    DIM_HEAT,
+    DIM_SECONDS,
+    DIM_NONE,
+    DIM_N
+};
 
 /* A unit as up to eight lower-case characters, first one in the lowest byte. */
 #define UNIT1(a) ((uint64_t)(uint8_t)(a))
@@ -157,7 +170,8 @@ static inline bool scale(int64_t value, int exponent, int64_t *out)
 }
 
 /* Converts to 10^-decimals of the dimension's base unit.  The printed unit decides, never the code. */
-static inline bool convert(const struct printed *n, enum dimension dim, unsigned decimals, int64_t *out)
+static inline bool convert(const struct printed *n, enum dimension dim, unsigned decimals,
+                           int64_t *out)
 {
     const struct unit_spelling *u = dimensions[dim].unit, *unit_end = u + 3;
     while (u < unit_end && u->letters != n->unit)
@@ -249,8 +263,8 @@ static bool limiter(const struct p1_decoder *d, const struct object *o, struct c
     struct printed n;
     (void)channel;
     (void)o;
-    return read_printed(c, &n) && (limit(d, Q_LIMITER_W, DIM_POWER, &n) ||
-                                   limit(d, Q_LIMITER_VA, DIM_APPARENT, &n));
+    return read_printed(c, &n) &&
+           (limit(d, Q_LIMITER_W, DIM_POWER, &n) || limit(d, Q_LIMITER_VA, DIM_APPARENT, &n));
 }
 
 /* 31.4.0: (max*A), and in Luxembourg a second value (-max*A) for export. */
@@ -289,19 +303,17 @@ static inline uint64_t load_be64(const void *from)
            (uint64_t)p[6] << 8 | p[7];
 }
 
-/* The highest bit of each byte of `word` that is `byte`; a byte one higher right before one may be
- * marked as well. */
-static inline uint64_t mark(uint64_t word, uint8_t byte)
+/* Whether a byte of `word` is below '*': ')' and the ends of lines are, and few others in texts. */
+static inline bool has_closing(uint64_t word)
 {
-    uint64_t differing = word ^ UINT64_C(0x0101010101010101) * byte;
-    return (differing - UINT64_C(0x0101010101010101)) & ~differing & UINT64_C(0x8080808080808080);
+    return ((word - UINT64_C(0x2A2A2A2A2A2A2A2A)) & ~word & UINT64_C(0x8080808080808080)) != 0;
 }
 
 /* The slice up to the next ')' of this line, which is stepped over. */
-static inline bool read_slice(struct cursor *c, struct cursor *slice)
+static bool read_slice(struct cursor *c, struct cursor *slice)
 {
     const uint8_t *p = c->p;
-    while (c->end - p >= 8 && !(mark(load_be64(p), ')') | mark(load_be64(p), '\n')))
+    while (c->end - p >= 8 && !has_closing(load_be64(p)))
         p += 8;
     while (p < c->end && *p != ')' && *p != '\n')
         p++;
@@ -346,7 +358,7 @@ static bool text(const struct p1_decoder *d, const struct object *o, struct curs
     if (!read_open(c) || !read_slice(c, &slice))
         return false;
     struct reading_text *t = &d->reading->text[o->target + (channel ? channel - 1 : 0)];
-    if (t->length == 0 && slice.end > slice.p)
+    if (t->length == 0 && *slice.p != ')' && *slice.p != '(')
         *t = (struct reading_text){.offset = (uint16_t)(slice.p - d->origin),
                                    .length = (uint16_t)(slice.end - slice.p)};
     return true;
@@ -429,6 +441,15 @@ static bool failure_log(const struct p1_decoder *d, const struct object *o, stru
     return true;
 }
 
+/* More digits than a count of months has. */
+static bool begins_with_time(const struct cursor *c)
+{
+    int digits = 0;
+    while (digits < 3 && c->end - c->p > 4 && (unsigned)c->p[1 + digits] - '0' <= 9)
+        digits++;
+    return digits == 3;
+}
+
 /* 98.1.0 (n)(1-0:1.6.0)(1-0:1.6.0) then n times (month)(time of peak)(kW).  Hungary prints energies of
  * the last month under this code, beginning with a time: another object, ignored. */
 static bool peak_history(const struct p1_decoder *d, const struct object *o, struct cursor *c,
@@ -438,7 +459,7 @@ static bool peak_history(const struct p1_decoder *d, const struct object *o, str
     struct printed power;
     unsigned n;
     (void)channel;
-    if (c->end - c->p > 13 && c->p[0] == '(' && c->p[13] != ')' && (c->p[13] == 'S' || c->p[13] == 'W'))
+    if (begins_with_time(c))
         return true;
     if (!read_count(c, READING_PEAKS_N, &n))
         return false;
@@ -472,16 +493,18 @@ static bool mbus_medium(const struct p1_decoder *d, const struct object *o, stru
     return true;
 }
 
-/* 0-n:24.4.0 or 0-n:96.3.10 */
+enum { RELAY, VALVE };
+
+/* 0-n:24.4.0, the valve; 0-n:96.3.10, the switch of a slave meter, but in Belgium and Luxembourg a relay
+ * of the main meter that has nothing to do with what is on the channel: the valve outranks it. */
 static bool mbus_valve(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                        unsigned channel)
 {
     struct reading_mbus *m = &d->reading->mbus[channel - 1];
     unsigned state;
-    (void)o;
     if (!read_count(c, INT8_MAX, &state))
         return false;
-    if (m->valve < 0)
+    if (m->valve < 0 || o->target == VALVE)
         m->valve = (int8_t)state;
     return true;
 }
@@ -534,8 +557,8 @@ static bool mbus_gas_uncorrected(const struct p1_decoder *d, const struct object
 
 /* DSMR 2 and 3, 0-n:24.3.0 (time)(00)(60)(1)(0-n:24.2.1)(m3) CR LF (value): the time has no season
  * letter, so it is no time; unit and value stand apart. */
-static bool mbus_reading_dsmr3(const struct p1_decoder *d, const struct object *o,
-                               struct cursor *c, unsigned channel)
+static bool mbus_reading_dsmr3(const struct p1_decoder *d, const struct object *o, struct cursor *c,
+                               unsigned channel)
 {
     struct printed n;
     uint64_t unit;
@@ -545,8 +568,8 @@ static bool mbus_reading_dsmr3(const struct p1_decoder *d, const struct object *
             return false;
     if (!read_open(c) || !read_unit(c, &unit) || !read_close(c))
         return false;
-    while (cursor_accept(c, '\r') || cursor_accept(c, '\n'))
-        ;
+    (void)cursor_accept(c, '\r');
+    (void)cursor_accept(c, '\n');
     if (!read_open(c) || !read_number(c, &n) || !read_close(c))
         return false;
     n.unit = unit;
@@ -657,11 +680,11 @@ static const struct object mbus_objects[] = {
     {"24.2.1",  mbus_reading, 0, 0},
     {"24.2.3",  mbus_gas_uncorrected, 0, 0},
     {"24.3.0",  mbus_reading_dsmr3, 0, 0},
-    {"24.4.0",  mbus_valve, 0, 0},
+    {"24.4.0",  mbus_valve, VALVE, 0},
     {"96.1.0",  text, TEXT_MBUS_ID_1, 0},
     {"96.1.1",  text, TEXT_MBUS_ID_1, 0},
     {"96.1.2",  text, TEXT_MBUS_EAN_1, 0},
-    {"96.3.10", mbus_valve, 0, 0},
+    {"96.3.10", mbus_valve, RELAY, 0},
 };
 /* clang-format on */
 
@@ -676,13 +699,20 @@ static const struct object *find_object(const struct object *table, size_t n, ui
     return load_be64(table->reference) == reference ? table : NULL;
 }
 
-/* C.D.E as it is printed, up to the '(' of the value: one to seven characters, all looked at at once.
- * It may be cut one short at ")(", which the check of the value's first character finds. */
+/* The highest bit of each byte of `word` that is '('.  A ')' right before one may be marked as well,
+ * which the check of the value's first character finds. */
+static inline uint64_t mark_parentheses(uint64_t word)
+{
+    uint64_t differing = word ^ UINT64_C(0x2828282828282828);
+    return (differing - UINT64_C(0x0101010101010101)) & ~differing & UINT64_C(0x8080808080808080);
+}
+
+/* C.D.E as it is printed, up to the '(' of the value: one to seven characters, all looked at at once. */
 static inline bool read_reference(struct cursor *c, uint64_t *reference)
 {
     if (c->end - c->p < 8)
         return false;
-    uint64_t word = load_be64(c->p), marks = mark(word, '(');
+    uint64_t word = load_be64(c->p), marks = mark_parentheses(word);
     if (marks == 0 || marks >> 63)
         return false;
     unsigned length = (unsigned)__builtin_clzll(marks) / 8;
@@ -697,7 +727,8 @@ static bool read_long_reference(struct cursor *c, uint64_t *reference)
     uint8_t code[8] = {0};
     const uint8_t *p = c->p;
     unsigned dots = 0;
-    for (size_t n = 0; p < c->end && *p != '(' && *p != '*' && *p != '\n' && (*p != '.' || ++dots < 3); n++) {
+    for (size_t n = 0;
+         p < c->end && *p != '(' && *p != '*' && *p != '\n' && (*p != '.' || ++dots < 3); n++) {
         if (n == sizeof code)
             return false;
         code[n] = *p++;
@@ -723,8 +754,8 @@ static inline bool read_medium_and_channel(struct cursor *c, unsigned *channel)
 }
 
 /* Looks first where the same line of the telegram before was found: a meter keeps its layout. */
-static const struct object *find_by_layout(const struct p1_decoder *d, unsigned line,
-                                           unsigned channel, uint64_t reference)
+static inline const struct object *find_by_layout(const struct p1_decoder *d, unsigned line,
+                                                  unsigned channel, uint64_t reference)
 {
     if (channel > READING_MBUS_N)
         return NULL;
@@ -743,7 +774,9 @@ static const struct object *find_by_layout(const struct p1_decoder *d, unsigned 
 /* A-B: of gas (7-), heat (6-) and the like: no objects of ours, and no mistake. */
 static bool is_other_medium(const struct cursor *c)
 {
-    return c->end - c->p > 3 && c->p[0] >= '2' && c->p[0] <= '9' && c->p[1] == '-';
+    const uint8_t *p = c->p;
+    return c->end - p > 3 && p[0] >= '2' && p[0] <= '9' && p[1] == '-' &&
+           (unsigned)p[2] - '0' <= 9 && p[3] == ':';
 }
 
 /* How meters print that they have no such value: "()", or "((ER11))" by IEC 62056-21. */
@@ -759,10 +792,28 @@ static bool is_absent(struct cursor line)
 /* No blank and no control byte: a reference that is not in the table, but is one. */
 static bool is_word(uint64_t reference)
 {
-    for (; reference; reference <<= 8)
+    do {
         if (reference >> 56 <= ' ')
             return false;
+    } while ((reference <<= 8) != 0);
     return true;
+}
+
+/* A line whose reference is long or not in the table, from its reference on. */
+static bool decode_rare_line(const struct p1_decoder *d, unsigned line, struct cursor *c,
+                             unsigned channel)
+{
+    struct cursor start = *c;
+    uint64_t reference;
+    if (!read_long_reference(c, &reference))
+        return false;
+    const struct object *o = find_by_layout(d, line, channel, reference);
+    if (!o)
+        return is_word(reference);
+    if (o->decode(d, o, c, channel))
+        return true;
+    *c = start;
+    return is_absent(start);
 }
 
 /* One data line from its first byte; the cursor stays in it.  False: makes no sense. */
@@ -773,14 +824,13 @@ static bool decode_line(const struct p1_decoder *d, unsigned line, struct cursor
     if (!read_medium_and_channel(c, &channel))
         return is_other_medium(c);
     const uint8_t *start = c->p;
-    if (!read_reference(c, &reference) && !read_long_reference(c, &reference))
-        return false;
-    const struct object *o = find_by_layout(d, line, channel, reference);
-    if (!o) {
-        c->p = start; /* the reference may have ended in the next line */
-        return is_word(reference);
-    }
-    return o->decode(d, o, c, channel) || is_absent((struct cursor){start, c->end});
+    const struct object *o = NULL;
+    if (read_reference(c, &reference))
+        o = find_by_layout(d, line, channel, reference);
+    if (o && o->decode(d, o, c, channel))
+        return true;
+    c->p = start; /* a folded line that makes no sense may have ended in the next one */
+    return o ? is_absent(*c) : decode_rare_line(d, line, c, channel);
 }
 
 /* Steps over the rest of the line and over lines that continue it. */
@@ -793,14 +843,22 @@ static void skip_line(struct cursor *c)
     } while (cursor_peek(c) == '(');
 }
 
+/* A telegram has less than 65536 lines. */
+static void count_error(struct reading *r, const uint8_t *line, const uint8_t *end)
+{
+    r->object_errors++;
+    if (end - line > 3 && line[0] == '0' && line[1] == '-' && line[2] > '0')
+        r->mbus_errors++;
+}
+
 const uint8_t *p1_decode_lines(const struct p1_decoder *d, unsigned *line, const uint8_t *p,
                                const uint8_t *end)
 {
     struct cursor c = {p, end};
     for (; c.p < end && *c.p != '!' && *c.p != '/'; ++*line) {
-        if (*c.p != '\r' && *c.p != '\n' && !decode_line(d, *line, &c) &&
-            d->reading->object_errors < UINT16_MAX)
-            d->reading->object_errors++;
+        const uint8_t *start = c.p;
+        if (*start != '\r' && *start != '\n' && !decode_line(d, *line, &c))
+            count_error(d->reading, start, end);
         skip_line(&c);
     }
     return c.p;

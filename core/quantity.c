@@ -8,9 +8,9 @@ const struct quantity_info quantities[Q_N] = {QUANTITY_TABLE(QUANTITY_ROW)};
 const char *quantity_unit_name(enum quantity_unit unit)
 {
     static const char *const names[UNIT_N] = {
-        [UNIT_NONE] = "",    [UNIT_COUNT] = "", [UNIT_W] = "W",   [UNIT_VAR] = "var",
-        [UNIT_VA] = "VA",    [UNIT_V] = "V",    [UNIT_A] = "A",   [UNIT_HZ] = "Hz",
-        [UNIT_WH] = "Wh",    [UNIT_VARH] = "varh", [UNIT_KVA] = "kVA",
+        [UNIT_NONE] = "", [UNIT_COUNT] = "",    [UNIT_W] = "W",     [UNIT_VAR] = "var",
+        [UNIT_VA] = "VA", [UNIT_V] = "V",       [UNIT_A] = "A",     [UNIT_HZ] = "Hz",
+        [UNIT_WH] = "Wh", [UNIT_VARH] = "varh", [UNIT_KVA] = "kVA",
     };
     return names[unit];
 }

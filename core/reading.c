@@ -56,7 +56,7 @@ static int hex_digit(uint8_t c)
 /* Byte i of a text, decoded if it is hex. */
 static uint8_t text_byte(const uint8_t *p, size_t i, bool hex)
 {
-    return hex ? (uint8_t)(hex_digit(p[2 * i]) << 4 | hex_digit(p[2 * i + 1])) : p[i];
+    return (uint8_t)(hex ? hex_digit(p[2 * i]) * 16 + hex_digit(p[2 * i + 1]) : p[i]);
 }
 
 /* Of ASCII and of Latin-1; a terminal may take either for a command. */

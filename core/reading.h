@@ -116,7 +116,7 @@ struct reading {
     struct reading_failure failures[READING_FAILURES_N];
     struct reading_peak peaks[READING_PEAKS_N];
     struct reading_text text[TEXT_N];
-    uint16_t mbus_errors;   /* those of object_errors that are about M-Bus channels: a dead channel has
+    uint16_t mbus_errors; /* those of object_errors that are about M-Bus channels: a dead channel has
                                one in each telegram, and it says nothing about the electricity */
     uint16_t object_errors; /* objects (P1) or groups (TIC) of this telegram that made no sense */
     uint8_t failures_n;

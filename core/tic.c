@@ -241,7 +241,8 @@ static bool (*const take_data[TIC_KINDS_N])(struct tic_stream *, const struct ti
 };
 
 /* Clause 6.2.1.1.  Lower-case: the meter's clock was lost and may have restarted in any year, which
- * civil_time_parse() would refuse with those before 2010; 20 years on, the calendar is the same. */
+ * civil_time_parse() would refuse with those before 2010 and from 70 on; 20 years on and 40 years
+ * back, the calendar is the same. */
 static bool is_horodate(const uint8_t *p, bool blank_season)
 {
     uint8_t digits[12];
@@ -253,6 +254,8 @@ static bool is_horodate(const uint8_t *p, bool blank_season)
     memcpy(digits, p + 1, sizeof digits);
     if (digits[0] == '0')
         digits[0] = '2';
+    else if (digits[0] >= '7' && digits[0] <= '9')
+        digits[0] = (uint8_t)(digits[0] - 4);
     return civil_time_parse(digits, &t);
 }
 

@@ -4,6 +4,7 @@
 #include "reading.h"
 
 /* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): string literals and field lists are pasted as they are */
 #define ROW(label, n, kind, flags, target, scale, max) \
     {label "\t", sizeof label - 1, 8 * (8 - (sizeof label < 8 ? sizeof label : 8)), n, \
      sizeof label + ((flags) & H ? TIC_HORODATE_LEN + 1 : 0) + (n) + 2, \
@@ -12,6 +13,8 @@
 #define METERED(label, n, flags, q)             ROW(label, n, TIC_NUMBER, flags, Q_##q, 1, 0)
 #define BOUNDED(label, n, flags, q, scale, max) ROW(label, n, TIC_NUMBER, flags, Q_##q, scale, max)
 #define TEXTUAL(label, n, kind, text)           ROW(label, n, kind, 0, TEXT_##text, 0, 0)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 enum { H = TIC_HORODATE, B = TIC_HORODATE | TIC_BLANK_SEASON, P3 = TIC_3PH, PR = TIC_PRODUCER };
 

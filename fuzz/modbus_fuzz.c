@@ -5,7 +5,8 @@
  */
 #include "core/modbus.h"
 
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 enum { PIECES = 8, ANSWERS_MAX = 1 << 20 };
@@ -19,19 +20,13 @@ struct client {
     bool closed;
 };
 
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 static void answer(struct client *c, const struct mbap_frame *frame)
 {
     uint8_t out[MBAP_ADU_MAX];
     size_t n = mbap_reply(&bank, frame, out);
-    check(n >= MBAP_HEADER + 2 && n <= MBAP_ADU_MAX && (size_t)(out[4] << 8 | out[5]) == n - 6);
-    check(memcmp(out, frame->adu, 4) == 0 && out[6] == frame->adu[6]);
-    check((out[7] & 0x7F) == (frame->adu[7] & 0x7F) && ((out[7] & 0x80) == 0 || n == 9));
+    demand(n >= MBAP_HEADER + 2 && n <= MBAP_ADU_MAX && (size_t)(out[4] << 8 | out[5]) == n - 6);
+    demand(memcmp(out, frame->adu, 4) == 0 && out[6] == frame->adu[6]);
+    demand((out[7] & 0x7F) == (frame->adu[7] & 0x7F) && ((out[7] & 0x80) == 0 || n == 9));
     if (n > ANSWERS_MAX - c->answered)
         return;
     memcpy(c->answers + c->answered, out, n);
@@ -50,7 +45,7 @@ static size_t serve(struct client *c, const uint8_t *bytes, size_t n)
         c->closed = c->closed || result == MBAP_BAD;
         if (result == MBAP_MORE || result == MBAP_BAD)
             return used;
-        check(frame.adu == bytes + used && frame.total <= n - used);
+        demand(frame.adu == bytes + used && frame.total <= n - used);
         used += frame.total;
     }
 }
@@ -62,7 +57,7 @@ static void serve_in_pieces(struct client *c, const uint8_t *pieces, const uint8
     size_t have = 0;
     for (size_t i = 0; n > 0 && !c->closed; i++) {
         size_t piece = 1u + pieces[i % PIECES], room = sizeof buffer - have;
-        check(room > 0);
+        demand(room > 0);
         piece = piece < room ? piece : room;
         piece = piece < n ? piece : n;
         memcpy(buffer + have, bytes, piece);
@@ -82,11 +77,9 @@ static void prepare(void)
     struct reading r;
     reading_clear(&r);
     reading_set(&r, Q_METER_VOLTAGE_L1, 230100);
-    check(register_image_init(&image, map));
+    demand(register_image_init(&image, map));
     register_image_render(&image, map, &r, &identity, WORD_ORDER_SWAPPED, UNKNOWN_ZERO);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -100,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bank.refusal = data[0] & 1 ? MODBUS_TARGET_SILENT : MODBUS_OK;
     (void)serve(&whole, data + PIECES, size - PIECES);
     serve_in_pieces(&cut, data, data + PIECES, size - PIECES);
-    check(whole.closed == cut.closed && whole.answered == cut.answered);
-    check(memcmp(whole.answers, cut.answers, whole.answered) == 0);
+    demand(whole.closed == cut.closed && whole.answered == cut.answered);
+    demand(memcmp(whole.answers, cut.answers, whole.answered) == 0);
     return 0;
 }
