@@ -130,21 +130,21 @@ size_t modbus_pdu_reply(const struct modbus_bank *bank, const uint8_t *pdu, size
     return 2;
 }
 
-enum mbap_result mbap_parse(const uint8_t *bytes, size_t n, struct mbap_frame *frame)
+enum modbus_frame_result mbap_parse(const uint8_t *bytes, size_t n, struct modbus_frame *frame)
 {
     if (n < 6)
-        return MBAP_MORE;
+        return FRAME_MORE;
     uint32_t length = get_u16(bytes + 4);
     if (length < 2 || length > 1 + MODBUS_PDU_MAX)
-        return MBAP_BAD;
+        return FRAME_BAD;
     frame->adu = bytes;
     frame->total = 6 + length;
     if (n < frame->total)
-        return MBAP_MORE;
-    return get_u16(bytes + 2) == 0 ? MBAP_FRAME : MBAP_FOREIGN;
+        return FRAME_MORE;
+    return get_u16(bytes + 2) == 0 ? FRAME_REQUEST : FRAME_SKIP;
 }
 
-size_t mbap_reply(const struct modbus_bank *bank, const struct mbap_frame *frame,
+size_t mbap_reply(const struct modbus_bank *bank, const struct modbus_frame *frame,
                   uint8_t out[static MBAP_ADU_MAX])
 {
     size_t n = modbus_pdu_reply(bank, frame->adu + MBAP_HEADER, frame->total - MBAP_HEADER,

@@ -46,24 +46,26 @@ struct modbus_bank {
 size_t modbus_pdu_reply(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,
                         uint8_t out[static MODBUS_PDU_MAX]);
 
-enum mbap_result {
-    MBAP_MORE,    /* the frame is not complete yet */
-    MBAP_FRAME,   /* a request */
-    MBAP_FOREIGN, /* protocol identifier not 0: skip frame->total bytes, no answer */
-    MBAP_BAD      /* length below 2 or above 254: the stream cannot be followed any more */
+/* What a framing finds at the start of some bytes. */
+enum modbus_frame_result {
+    FRAME_MORE,    /* not complete yet */
+    FRAME_REQUEST, /* a request to answer */
+    FRAME_SKIP,    /* frame->total bytes to step over without an answer */
+    FRAME_BAD      /* the stream cannot be followed any more */
 };
 
-struct mbap_frame {
-    const uint8_t *adu; /* its first byte; within the bytes given to mbap_parse() */
-    size_t total;       /* its length in bytes, header included */
+struct modbus_frame {
+    const uint8_t *adu; /* its first byte; within the bytes that were looked at */
+    size_t total;       /* its length in bytes, header and checksum included */
 };
 
-/* Looks at the n bytes that came: is there a frame at their start? */
-enum mbap_result mbap_parse(const uint8_t *bytes, size_t n, struct mbap_frame *frame);
+/* Looks at the n bytes that came over TCP.  FRAME_SKIP: the protocol identifier is not 0.  FRAME_BAD: a
+ * length below 2 or above 254. */
+enum modbus_frame_result mbap_parse(const uint8_t *bytes, size_t n, struct modbus_frame *frame);
 
-/* Answers a frame (MBAP_FRAME) into out; returns the length.  Transaction and unit id are echoed; any
+/* Answers a frame (FRAME_REQUEST) into out; returns the length.  Transaction and unit id are echoed; any
  * unit id is answered, 0 too, since TCP has no broadcast. */
-size_t mbap_reply(const struct modbus_bank *bank, const struct mbap_frame *frame,
+size_t mbap_reply(const struct modbus_bank *bank, const struct modbus_frame *frame,
                   uint8_t out[static MBAP_ADU_MAX]);
 
 #endif

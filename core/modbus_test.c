@@ -357,10 +357,10 @@ static void identification_texts_have_a_limit(void **unused)
 static struct answer ask_tcp(const struct bench *b, const uint8_t *bytes, size_t n)
 {
     struct answer a;
-    struct mbap_frame frame;
+    struct modbus_frame frame;
     uint8_t *out = malloc(MBAP_ADU_MAX);
     assert_non_null(out);
-    assert_int_equal(mbap_parse(bytes, n, &frame), MBAP_FRAME);
+    assert_int_equal(mbap_parse(bytes, n, &frame), FRAME_REQUEST);
     assert_ptr_equal(frame.adu, bytes);
     assert_int_equal(frame.total, n);
     a.n = mbap_reply(&b->bank, &frame, out);
@@ -411,7 +411,7 @@ static void unit_and_transaction_come_back(void **unused)
 static void a_cut_frame_awaits_the_rest(void **unused)
 {
     (void)unused;
-    struct mbap_frame frame;
+    struct modbus_frame frame;
     for (unsigned length = 2; length <= 254; length++) {
         size_t total = 6 + length;
         uint8_t bytes[MBAP_ADU_MAX + 4] = {0, 1, 0, 0, 0, (uint8_t)length};
@@ -419,12 +419,12 @@ static void a_cut_frame_awaits_the_rest(void **unused)
             uint8_t *cut = malloc(n + 1);
             assert_non_null(cut);
             memcpy(cut + 1, bytes, n);
-            assert_int_equal(mbap_parse(cut + 1, n, &frame), MBAP_MORE);
+            assert_int_equal(mbap_parse(cut + 1, n, &frame), FRAME_MORE);
             free(cut);
         }
-        assert_int_equal(mbap_parse(bytes, total, &frame), MBAP_FRAME);
+        assert_int_equal(mbap_parse(bytes, total, &frame), FRAME_REQUEST);
         assert_int_equal(frame.total, total);
-        assert_int_equal(mbap_parse(bytes, total + 4, &frame), MBAP_FRAME);
+        assert_int_equal(mbap_parse(bytes, total + 4, &frame), FRAME_REQUEST);
         assert_int_equal(frame.total, total);
     }
 }
@@ -436,13 +436,13 @@ static void frames_that_come_together(void **unused)
                                     0, 2, 0, 1, 0, 4, 9, 9, 9,    9,           /* not Modbus */
                                     0, 3, 0, 0, 0, 6, 1, 4, 0x82, 0x00, 0, 1}; /* good */
     struct bench b;
-    struct mbap_frame frame;
+    struct modbus_frame frame;
     begin(&b, WORD_ORDER_SWAPPED);
-    assert_int_equal(mbap_parse(bytes, sizeof bytes, &frame), MBAP_FRAME);
+    assert_int_equal(mbap_parse(bytes, sizeof bytes, &frame), FRAME_REQUEST);
     assert_int_equal(frame.total, 12);
     struct answer a = ask_tcp(&b, bytes, 12);
     assert_bytes(&a, 0, 1, 0, 0, 0, 7, 1, 3, 4, 0, 0, 0x41, 0x80);
-    assert_int_equal(mbap_parse(bytes + 12, sizeof bytes - 12, &frame), MBAP_FOREIGN);
+    assert_int_equal(mbap_parse(bytes + 12, sizeof bytes - 12, &frame), FRAME_SKIP);
     assert_int_equal(frame.total, 10);
     a = ask_tcp(&b, bytes + 22, 12);
     assert_bytes(&a, 0, 3, 0, 0, 0, 5, 1, 4, 2, 0, 2);
@@ -453,26 +453,26 @@ static void lengths_of_frames(void **unused)
     (void)unused;
     static const struct {
         unsigned length;
-        enum mbap_result result;
-    } cases[] = {{0, MBAP_BAD},      {1, MBAP_BAD},      {2, MBAP_FRAME},
-                 {254, MBAP_FRAME},  {255, MBAP_BAD},    {256, MBAP_BAD},
-                 {0x0600, MBAP_BAD}, {0x4854, MBAP_BAD}, {65535, MBAP_BAD}};
+        enum modbus_frame_result result;
+    } cases[] = {{0, FRAME_BAD},       {1, FRAME_BAD},      {2, FRAME_REQUEST},
+                 {254, FRAME_REQUEST}, {255, FRAME_BAD},    {256, FRAME_BAD},
+                 {0x0600, FRAME_BAD},  {0x4854, FRAME_BAD}, {65535, FRAME_BAD}};
     struct bench b;
     begin(&b, WORD_ORDER_SWAPPED);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned length = cases[i].length;
         const uint8_t bytes[MBAP_ADU_MAX] = {0, 1, 0, 0, (uint8_t)(length >> 8), (uint8_t)length,
                                              1, 3};
-        struct mbap_frame frame;
+        struct modbus_frame frame;
         assert_int_equal(mbap_parse(bytes, sizeof bytes, &frame), cases[i].result);
-        if (cases[i].result == MBAP_FRAME) {
+        if (cases[i].result == FRAME_REQUEST) {
             struct answer a = ask_tcp(&b, bytes, 6 + length);
             assert_bytes(&a, 0, 1, 0, 0, 0, 3, 1, 0x83, 3);
         } else { /* bad is bad as soon as it can be seen, and whatever the protocol */
             const uint8_t foreign[6] = {0, 1, 7, 7, bytes[4], bytes[5]};
-            assert_int_equal(mbap_parse(bytes, 6, &frame), MBAP_BAD);
-            assert_int_equal(mbap_parse(foreign, 6, &frame), MBAP_BAD);
-            assert_int_equal(mbap_parse(bytes, 5, &frame), MBAP_MORE);
+            assert_int_equal(mbap_parse(bytes, 6, &frame), FRAME_BAD);
+            assert_int_equal(mbap_parse(foreign, 6, &frame), FRAME_BAD);
+            assert_int_equal(mbap_parse(bytes, 5, &frame), FRAME_MORE);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* p1_objects.c - the table of OBIS references and how each object is written.
+/* p1_objects.c - the table of OBIS references and what each object becomes.
  *
  *   A-B:C.D.E(value)(value)...     DSMR P1 companion 5.0.2 clause 6.12, e-MUCS P1, IEC 62056-61
  *
@@ -7,69 +7,9 @@
  */
 #include "p1_objects.h"
 
-#include "civil_time.h"
-#include "cursor.h"
+#include "p1_values.h"
 
 #include <string.h>
-
-/* Dimensions of values, each with the units it is printed in. */
-enum dimension {
-    DIM_POWER,
-    DIM_REACTIVE,
-    DIM_APPARENT,
-    DIM_ENERGY,
-    DIM_REACTIVE_ENERGY,
-    DIM_VOLTAGE,
-    DIM_CURRENT,
-    DIM_FREQUENCY,
-    DIM_VOLUME,
-    DIM_HEAT,
-    DIM_SECONDS,
-    DIM_NONE,
-    DIM_N
-};
-
-/* A unit as up to eight lower-case characters, first one in the lowest byte. */
-#define UNIT1(a) ((uint64_t)(uint8_t)(a))
-#define UNIT2(a, b) (UNIT1(a) | UNIT1(b) << 8)
-#define UNIT3(a, b, c) (UNIT2(a, b) | UNIT1(c) << 16)
-#define UNIT4(a, b, c, d) (UNIT3(a, b, c) | UNIT1(d) << 24)
-#define UNIT5(a, b, c, d, e) (UNIT4(a, b, c, d) | UNIT1(e) << 32)
-
-struct unit_spelling {
-    uint64_t letters;
-    int8_t exponent; /* value * 10^exponent is in the base unit (W, V, Wh, dm3, MJ...) */
-};
-
-/* limit: what no household or industrial connection reaches, in base units.  A 16-bit CRC lets one
- * damaged telegram in 65536 through; this is the second line. */
-static const struct {
-    struct unit_spelling unit[3];
-    int64_t limit;
-} dimensions[DIM_N] = {
-    [DIM_POWER] = {{{UNIT2('k', 'w'), 3}, {UNIT1('w'), 0}}, 20000000},
-    [DIM_REACTIVE] = {{{UNIT4('k', 'v', 'a', 'r'), 3}, {UNIT3('v', 'a', 'r'), 0}}, 20000000},
-    [DIM_APPARENT] = {{{UNIT3('k', 'v', 'a'), 3}, {UNIT2('v', 'a'), 0}}, 20000000},
-    [DIM_ENERGY] = {{{UNIT3('k', 'w', 'h'), 3}, {UNIT2('w', 'h'), 0}}, INT64_C(10000000000000)},
-    [DIM_REACTIVE_ENERGY] = {{{UNIT5('k', 'v', 'a', 'r', 'h'), 3}, {UNIT4('v', 'a', 'r', 'h'), 0}},
-                             INT64_C(10000000000000)},
-    [DIM_VOLTAGE] = {{{UNIT1('v'), 0}, {UNIT2('k', 'v'), 3}}, 60000},
-    [DIM_CURRENT] = {{{UNIT1('a'), 0}, {UNIT2('k', 'a'), 3}}, 20000},
-    [DIM_FREQUENCY] = {{{UNIT2('h', 'z'), 0}, {UNIT3('k', 'h', 'z'), 3}}, 100},
-    /* "m" and byte B3 is Latin-1 for m3 with a superscript; B3 | 20 is B3 again */
-    [DIM_VOLUME] = {{{UNIT2('m', '3'), 3}, {UNIT3('d', 'm', '3'), 0}, {UNIT2('m', 0xB3), 3}},
-                    INT64_C(1000000000000)},
-    [DIM_HEAT] = {{{UNIT2('g', 'j'), 3}, {UNIT2('m', 'j'), 0}}, INT64_C(1000000000000)},
-    [DIM_SECONDS] = {{{UNIT1('s'), 0}}, UINT32_MAX},
-    [DIM_NONE] = {{{0, 0}}, INT64_C(1000000000)},
-};
-
-/* A number as it is printed: digits * 10^-decimals, and its unit. */
-struct printed {
-    int64_t digits; /* signed */
-    uint64_t unit;  /* letters as in struct unit_spelling, 0 = none */
-    uint8_t decimals;
-};
 
 struct object;
 typedef bool object_decoder(const struct p1_decoder *d, const struct object *o, struct cursor *c,
@@ -79,115 +19,8 @@ struct object {
     char reference[8]; /* C.D.E as it is printed, padded with NUL */
     object_decoder *decode;
     uint8_t target;    /* enum quantity, enum reading_text_id or unused, as the decoder says */
-    uint8_t dimension; /* enum dimension, for numbers */
+    uint8_t dimension; /* enum p1_dimension, for numbers */
 };
-
-static bool read_open(struct cursor *c)
-{
-    return cursor_accept(c, '(');
-}
-
-static bool read_close(struct cursor *c)
-{
-    return cursor_accept(c, ')');
-}
-
-/* Digits from p on; *value is continued.  Returns where they end. */
-static const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint64_t *value)
-{
-    uint64_t v = *value;
-    while (p < end && (unsigned)*p - '0' <= 9)
-        v = v * 10 + (*p++ - '0');
-    *value = v;
-    return p;
-}
-
-/* -?d+(.d+)?  No binary floating point: 231.2 becomes digits 2312, decimals 1. */
-static inline bool read_number(struct cursor *c, struct printed *out)
-{
-    bool negative = cursor_accept(c, '-');
-    const uint8_t *start = c->p;
-    uint64_t value = 0;
-    const uint8_t *p = read_digits(start, c->end, &value), *dot = p;
-    if (p < c->end && *p == '.')
-        p = read_digits(p + 1, c->end, &value);
-    c->p = p;
-    /* 16 digits cannot overflow; more is no meter's value.  No digit before or behind the dot: none. */
-    if (dot == start || p - start > 16 || p == dot + 1)
-        return false;
-    out->digits = negative ? -(int64_t)value : (int64_t)value;
-    out->decimals = p == dot ? 0 : (uint8_t)(p - dot - 1);
-    out->unit = 0;
-    return true;
-}
-
-/* "*kWh" up to ')'.  Also seen: no '*', a blank behind, upper and lower case in any mix. */
-static inline bool read_unit(struct cursor *c, uint64_t *letters)
-{
-    unsigned shift = 0;
-    const uint8_t *p = c->p;
-    if (p < c->end && *p == '*')
-        p++;
-    for (*letters = 0; p < c->end && *p != ')'; p++) {
-        if (*p == ' ')
-            continue;
-        if (shift > 56 || *p < 0x20)
-            return false;
-        *letters |= (uint64_t)(*p | 0x20) << shift;
-        shift += 8;
-    }
-    c->p = p;
-    return p < c->end;
-}
-
-static const int64_t powers_of_ten[16] = {1,
-                                          10,
-                                          100,
-                                          1000,
-                                          10000,
-                                          100000,
-                                          1000000,
-                                          10000000,
-                                          100000000,
-                                          1000000000,
-                                          INT64_C(10000000000),
-                                          INT64_C(100000000000),
-                                          INT64_C(1000000000000),
-                                          INT64_C(10000000000000),
-                                          INT64_C(100000000000000),
-                                          INT64_C(1000000000000000)};
-
-/* value * 10^exponent; rounds half away from zero where digits are dropped. */
-static inline bool scale(int64_t value, int exponent, int64_t *out)
-{
-    if (exponent >= 0)
-        return exponent <= 15 && !__builtin_mul_overflow(value, powers_of_ten[exponent], out);
-    if (exponent < -15)
-        return false;
-    int64_t divisor = powers_of_ten[-exponent], half = divisor / 2;
-    *out = (value + (value < 0 ? -half : half)) / divisor;
-    return true;
-}
-
-/* Converts to 10^-decimals of the dimension's base unit.  The printed unit decides, never the code. */
-static inline bool convert(const struct printed *n, enum dimension dim, unsigned decimals,
-                           int64_t *out)
-{
-    const struct unit_spelling *u = dimensions[dim].unit, *unit_end = u + 3;
-    while (u < unit_end && u->letters != n->unit)
-        u++;
-    if (u == unit_end || (n->unit == 0 && dim != DIM_NONE))
-        return false;
-    int64_t limit = dimensions[dim].limit * powers_of_ten[decimals];
-    return scale(n->digits, u->exponent + (int)decimals - (int)n->decimals, out) && *out <= limit &&
-           *out >= -limit;
-}
-
-/* (number[*unit]) */
-static inline bool read_printed(struct cursor *c, struct printed *n)
-{
-    return read_open(c) && read_number(c, n) && read_unit(c, &n->unit) && read_close(c);
-}
 
 /* The first valid value of a quantity wins; later ones of the same telegram are ignored. */
 static void set_first(struct reading *r, unsigned target, int64_t value)
@@ -199,15 +32,11 @@ static void set_first(struct reading *r, unsigned target, int64_t value)
 static bool signed_number(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                           unsigned channel)
 {
-    struct cursor local = *c; /* so that it stays in registers */
-    struct printed n;
     int64_t value;
     (void)channel;
-    if (!read_printed(&local, &n) ||
-        !convert(&n, (enum dimension)o->dimension, quantities[o->target].decimals, &value))
+    if (!p1_read_value(c, (enum p1_dimension)o->dimension, quantities[o->target].decimals, &value))
         return false;
     set_first(d->reading, o->target, value);
-    *c = local;
     return true;
 }
 
@@ -221,37 +50,23 @@ static bool number(const struct p1_decoder *d, const struct object *o, struct cu
 static bool power_factor(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                          unsigned channel)
 {
-    struct printed n;
     int64_t value;
     (void)channel;
-    if (!read_printed(c, &n) || !convert(&n, DIM_NONE, quantities[o->target].decimals, &value))
+    if (!p1_read_value(c, DIM_NONE, quantities[o->target].decimals, &value))
         return false;
     if (value >= -1000 && value <= 1000)
         set_first(d->reading, o->target, value);
     return true;
 }
 
-/* 999, 999.9, 99.999, 0999.00: how meters write "limit is off".  9.9 kW and 99 A are limits. */
-static bool is_off(const struct printed *n)
-{
-    int64_t digits = n->digits;
-    unsigned decimals = n->decimals;
-    for (; decimals && digits % 10 == 0; decimals--)
-        digits /= 10;
-    bool widest = digits >= 99999 || (digits >= 999 && digits / powers_of_ten[decimals] >= 999);
-    while (digits % 10 == 9)
-        digits /= 10;
-    return widest && digits == 0;
-}
-
 /* A limit that is off stays unknown. */
-static bool limit(const struct p1_decoder *d, unsigned target, enum dimension dim,
-                  const struct printed *n)
+static bool limit(const struct p1_decoder *d, unsigned target, enum p1_dimension dim,
+                  const struct p1_printed *n)
 {
     int64_t value;
-    if (n->digits < 0 || !convert(n, dim, quantities[target].decimals, &value))
+    if (n->digits < 0 || !p1_convert(n, dim, quantities[target].decimals, &value))
         return false;
-    if (!is_off(n))
+    if (!p1_is_off(n))
         set_first(d->reading, target, value);
     return true;
 }
@@ -260,10 +75,10 @@ static bool limit(const struct p1_decoder *d, unsigned target, enum dimension di
 static bool limiter(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                     unsigned channel)
 {
-    struct printed n;
+    struct p1_printed n;
     (void)channel;
     (void)o;
-    return read_printed(c, &n) &&
+    return p1_read_printed(c, &n) &&
            (limit(d, Q_LIMITER_W, DIM_POWER, &n) || limit(d, Q_LIMITER_VA, DIM_APPARENT, &n));
 }
 
@@ -271,70 +86,17 @@ static bool limiter(const struct p1_decoder *d, const struct object *o, struct c
 static bool fuse(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                  unsigned channel)
 {
-    struct printed n;
+    struct p1_printed n;
     int64_t export_ma;
     (void)channel;
-    if (!read_printed(c, &n) || !limit(d, o->target, DIM_CURRENT, &n))
+    if (!p1_read_printed(c, &n) || !limit(d, o->target, DIM_CURRENT, &n))
         return false;
     if (cursor_peek(c) != '(')
         return true;
-    if (!read_printed(c, &n) ||
-        !convert(&n, DIM_CURRENT, quantities[Q_FUSE_EXPORT].decimals, &export_ma))
+    if (!p1_read_value(c, DIM_CURRENT, quantities[Q_FUSE_EXPORT].decimals, &export_ma))
         return false;
     set_first(d->reading, Q_FUSE_EXPORT, export_ma);
     return true;
-}
-
-bool p1_time_parse(const uint8_t p[static 13], int32_t winter_offset_s, int64_t *utc_s)
-{
-    struct civil_time t;
-    if ((p[12] != 'S' && p[12] != 'W') || !civil_time_parse(p, &t))
-        return false;
-    *utc_s = civil_time_to_utc(&t, winter_offset_s + (p[12] == 'S' ? 3600 : 0));
-    return true;
-}
-
-/* Eight bytes as a number that sorts like the characters do. */
-static inline uint64_t load_be64(const void *from)
-{
-    const uint8_t *p = from;
-    return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
-           (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
-           (uint64_t)p[6] << 8 | p[7];
-}
-
-/* Whether a byte of `word` is below '*': ')' and the ends of lines are, and few others in texts. */
-static inline bool has_closing(uint64_t word)
-{
-    return ((word - UINT64_C(0x2A2A2A2A2A2A2A2A)) & ~word & UINT64_C(0x8080808080808080)) != 0;
-}
-
-/* The slice up to the next ')' of this line, which is stepped over. */
-static bool read_slice(struct cursor *c, struct cursor *slice)
-{
-    const uint8_t *p = c->p;
-    while (c->end - p >= 8 && !has_closing(load_be64(p)))
-        p += 8;
-    while (p < c->end && *p != ')' && *p != '\n')
-        p++;
-    slice->p = c->p;
-    slice->end = p;
-    c->p = p;
-    return read_close(c);
-}
-
-/* (YYMMDDhhmmssX).  False when the parentheses are not there; an unreadable time is none. */
-static bool read_time(const struct p1_decoder *d, struct cursor *c, int64_t *utc_s)
-{
-    struct cursor slice;
-    *utc_s = READING_NO_TIME;
-    if (!read_open(c))
-        return false;
-    if (c->end - c->p > 13 && c->p[13] == ')' && p1_time_parse(c->p, d->winter_offset_s, utc_s)) {
-        c->p += 14;
-        return true;
-    }
-    return read_slice(c, &slice);
 }
 
 static bool telegram_time(const struct p1_decoder *d, const struct object *o, struct cursor *c,
@@ -343,7 +105,7 @@ static bool telegram_time(const struct p1_decoder *d, const struct object *o, st
     int64_t utc_s;
     (void)o;
     (void)channel;
-    if (!read_time(d, c, &utc_s) || utc_s == READING_NO_TIME)
+    if (!p1_read_time(c, d->winter_offset_s, &utc_s) || utc_s == READING_NO_TIME)
         return false;
     if (d->reading->meter_time_s == READING_NO_TIME)
         d->reading->meter_time_s = utc_s;
@@ -355,7 +117,7 @@ static bool text(const struct p1_decoder *d, const struct object *o, struct curs
                  unsigned channel)
 {
     struct cursor slice;
-    if (!read_open(c) || !read_slice(c, &slice))
+    if (!p1_read_open(c) || !p1_read_slice(c, &slice))
         return false;
     struct reading_text *t = &d->reading->text[o->target + (channel ? channel - 1 : 0)];
     if (t->length == 0 && *slice.p != ')' && *slice.p != '(')
@@ -369,11 +131,11 @@ static bool version(const struct p1_decoder *d, const struct object *o, struct c
                     unsigned channel)
 {
     struct cursor digits = {c->p + 1, c->end};
-    struct printed n;
+    struct p1_printed n;
     struct reading *r = d->reading;
     if (!text(d, o, c, channel))
         return false;
-    if (!read_number(&digits, &n) || cursor_peek(&digits) != ')' || n.decimals || n.digits < 0)
+    if (!p1_read_number(&digits, &n) || cursor_peek(&digits) != ')' || n.decimals || n.digits < 0)
         return true;
     if (n.digits <= UINT8_MAX)
         r->p1_version = r->p1_version ? r->p1_version : (uint8_t)n.digits;
@@ -389,30 +151,11 @@ static bool month_peak(const struct p1_decoder *d, const struct object *o, struc
     struct reading *r = d->reading;
     int64_t utc_s;
     bool first = !reading_has(r, Q_DEMAND_MONTH_PEAK);
-    if (!read_time(d, c, &utc_s) || !number(d, o, c, channel))
+    if (!p1_read_time(c, d->winter_offset_s, &utc_s) || !number(d, o, c, channel))
         return false;
     if (first)
         r->peak_time_s = utc_s;
     return true;
-}
-
-/* (0-0:96.7.19) and the like. */
-static bool skip_reference(struct cursor *c)
-{
-    struct cursor slice;
-    return read_open(c) && read_slice(c, &slice);
-}
-
-/* (n) with n <= max. */
-static bool read_count(struct cursor *c, unsigned max, unsigned *n)
-{
-    struct printed number;
-    if (!read_open(c) || !read_number(c, &number))
-        return false;
-    if (number.digits < 0 || number.digits > max || number.decimals)
-        return false;
-    *n = (unsigned)number.digits;
-    return read_close(c);
 }
 
 /* 99.97.0 (n)(0-0:96.7.19) then n times (end time)(duration*s), the latest first. */
@@ -423,17 +166,16 @@ static bool failure_log(const struct p1_decoder *d, const struct object *o, stru
     unsigned n;
     (void)o;
     (void)channel;
-    if (!read_count(c, READING_FAILURES_N, &n))
+    if (!p1_read_count(c, READING_FAILURES_N, &n))
         return false;
     if (n == 0 || r->failures_n)
         return true;
-    if (!skip_reference(c))
+    if (!p1_skip_values(c, 1))
         return false;
     for (unsigned i = 0; i < n; i++) {
-        struct printed duration;
         int64_t duration_s;
-        if (!read_time(d, c, &r->failures[i].end_s) || !read_printed(c, &duration) ||
-            !convert(&duration, DIM_SECONDS, 0, &duration_s) || duration_s < 0)
+        if (!p1_read_time(c, d->winter_offset_s, &r->failures[i].end_s) ||
+            !p1_read_value(c, DIM_SECONDS, 0, &duration_s) || duration_s < 0)
             return false;
         r->failures[i].duration_s = (uint32_t)duration_s;
     }
@@ -456,22 +198,21 @@ static bool peak_history(const struct p1_decoder *d, const struct object *o, str
                          unsigned channel)
 {
     struct reading *r = d->reading;
-    struct printed power;
     unsigned n;
     (void)channel;
     if (begins_with_time(c))
         return true;
-    if (!read_count(c, READING_PEAKS_N, &n))
+    if (!p1_read_count(c, READING_PEAKS_N, &n))
         return false;
     if (n == 0 || r->peaks_n)
         return true;
-    if (!skip_reference(c) || !skip_reference(c))
+    if (!p1_skip_values(c, 2))
         return false;
     for (unsigned i = 0; i < n; i++) {
         int64_t power_w;
-        if (!read_time(d, c, &r->peaks[i].month_s) || !read_time(d, c, &r->peaks[i].time_s) ||
-            !read_printed(c, &power) ||
-            !convert(&power, (enum dimension)o->dimension, 0, &power_w) || power_w < 0)
+        if (!p1_read_time(c, d->winter_offset_s, &r->peaks[i].month_s) ||
+            !p1_read_time(c, d->winter_offset_s, &r->peaks[i].time_s) ||
+            !p1_read_value(c, (enum p1_dimension)o->dimension, 0, &power_w) || power_w < 0)
             return false;
         r->peaks[i].power_w = (int32_t)power_w;
     }
@@ -486,7 +227,7 @@ static bool mbus_medium(const struct p1_decoder *d, const struct object *o, stru
     struct reading_mbus *m = &d->reading->mbus[channel - 1];
     unsigned medium;
     (void)o;
-    if (!read_count(c, UINT8_MAX, &medium))
+    if (!p1_read_count(c, UINT8_MAX, &medium))
         return false;
     if (m->medium == MBUS_NONE)
         m->medium = (uint8_t)medium;
@@ -502,7 +243,7 @@ static bool mbus_valve(const struct p1_decoder *d, const struct object *o, struc
 {
     struct reading_mbus *m = &d->reading->mbus[channel - 1];
     unsigned state;
-    if (!read_count(c, INT8_MAX, &state))
+    if (!p1_read_count(c, INT8_MAX, &state))
         return false;
     if (m->valve < 0 || o->target == VALVE)
         m->valve = (int8_t)state;
@@ -510,14 +251,14 @@ static bool mbus_valve(const struct p1_decoder *d, const struct object *o, struc
 }
 
 /* Sets the channel's value in the unit its printed one belongs to. */
-static bool mbus_value(struct reading_mbus *m, const struct printed *n, int64_t time_s)
+static bool mbus_value(struct reading_mbus *m, const struct p1_printed *n, int64_t time_s)
 {
     static const struct {
         uint8_t dimension, unit;
     } kinds[] = {{DIM_VOLUME, MBUS_UNIT_DM3}, {DIM_HEAT, MBUS_UNIT_MJ}, {DIM_ENERGY, MBUS_UNIT_WH}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         int64_t value;
-        if (!convert(n, (enum dimension)kinds[i].dimension, 0, &value) || value < 0)
+        if (!p1_convert(n, (enum p1_dimension)kinds[i].dimension, 0, &value) || value < 0)
             continue;
         if (m->unit == MBUS_UNIT_UNKNOWN) {
             m->value = value;
@@ -535,11 +276,11 @@ static bool mbus_value(struct reading_mbus *m, const struct printed *n, int64_t 
 static bool mbus_reading(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                          unsigned channel)
 {
-    struct printed n;
+    struct p1_printed n;
     int64_t time_s;
     (void)o;
-    return read_time(d, c, &time_s) && time_s != READING_NO_TIME && read_printed(c, &n) &&
-           mbus_value(&d->reading->mbus[channel - 1], &n, time_s);
+    return p1_read_time(c, d->winter_offset_s, &time_s) && time_s != READING_NO_TIME &&
+           p1_read_printed(c, &n) && mbus_value(&d->reading->mbus[channel - 1], &n, time_s);
 }
 
 /* 0-n:24.2.3: Belgian gas, not temperature-corrected. */
@@ -560,17 +301,14 @@ static bool mbus_gas_uncorrected(const struct p1_decoder *d, const struct object
 static bool mbus_reading_dsmr3(const struct p1_decoder *d, const struct object *o, struct cursor *c,
                                unsigned channel)
 {
-    struct printed n;
+    struct p1_printed n;
     uint64_t unit;
     (void)o;
-    for (int i = 0; i < 5; i++)
-        if (!skip_reference(c))
-            return false;
-    if (!read_open(c) || !read_unit(c, &unit) || !read_close(c))
+    if (!p1_skip_values(c, 5) || !p1_read_open(c) || !p1_read_unit(c, &unit) || !p1_read_close(c))
         return false;
     (void)cursor_accept(c, '\r');
     (void)cursor_accept(c, '\n');
-    if (!read_open(c) || !read_number(c, &n) || !read_close(c))
+    if (!p1_read_open(c) || !p1_read_number(c, &n) || !p1_read_close(c))
         return false;
     n.unit = unit;
     return mbus_value(&d->reading->mbus[channel - 1], &n, READING_NO_TIME);
@@ -692,11 +430,11 @@ static const struct object *find_object(const struct object *table, size_t n, ui
 {
     while (n > 1) {
         size_t half = n / 2;
-        if (load_be64(table[half].reference) <= reference)
+        if (p1_load_be64(table[half].reference) <= reference)
             table += half;
         n -= half;
     }
-    return load_be64(table->reference) == reference ? table : NULL;
+    return p1_load_be64(table->reference) == reference ? table : NULL;
 }
 
 /* The highest bit of each byte of `word` that is '('.  A ')' right before one may be marked as well,
@@ -712,7 +450,7 @@ static inline bool read_reference(struct cursor *c, uint64_t *reference)
 {
     if (c->end - c->p < 8)
         return false;
-    uint64_t word = load_be64(c->p), marks = mark_parentheses(word);
+    uint64_t word = p1_load_be64(c->p), marks = mark_parentheses(word);
     if (marks == 0 || marks >> 63)
         return false;
     unsigned length = (unsigned)__builtin_clzll(marks) / 8;
@@ -735,7 +473,7 @@ static bool read_long_reference(struct cursor *c, uint64_t *reference)
     }
     for (int n = 0; n < 4 && p < c->end && *p != '(' && *p != '\n'; n++)
         p++;
-    *reference = load_be64(code);
+    *reference = p1_load_be64(code);
     c->p = p;
     return cursor_peek(c) == '(';
 }
@@ -763,7 +501,7 @@ static inline const struct object *find_by_layout(const struct p1_decoder *d, un
     size_t n = channel ? sizeof mbus_objects / sizeof mbus_objects[0]
                        : sizeof electricity_objects / sizeof electricity_objects[0];
     uint8_t *row = &d->layout[line % P1_LAYOUT_LINES];
-    if (*row < n && load_be64(table[*row].reference) == reference)
+    if (*row < n && p1_load_be64(table[*row].reference) == reference)
         return &table[*row];
     const struct object *o = find_object(table, n, reference);
     if (o)

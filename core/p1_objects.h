@@ -20,7 +20,4 @@ struct p1_decoder {
 const uint8_t *p1_decode_lines(const struct p1_decoder *d, unsigned *line, const uint8_t *p,
                                const uint8_t *end);
 
-/* Reads "YYMMDDhhmmssX" (X = S summer, W winter) at p as UTC seconds; false if it is no such time. */
-bool p1_time_parse(const uint8_t p[static 13], int32_t winter_offset_s, int64_t *utc_s);
-
 #endif

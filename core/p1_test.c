@@ -8,7 +8,7 @@
 #include "p1.h"
 
 #include "crc16.h"
-#include "p1_objects.h"
+#include "p1_values.h"
 
 #include <dirent.h>
 #include <stdarg.h>

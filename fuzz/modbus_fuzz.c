@@ -20,7 +20,7 @@ struct client {
     bool closed;
 };
 
-static void answer(struct client *c, const struct mbap_frame *frame)
+static void answer(struct client *c, const struct modbus_frame *frame)
 {
     uint8_t out[MBAP_ADU_MAX];
     size_t n = mbap_reply(&bank, frame, out);
@@ -36,14 +36,14 @@ static void answer(struct client *c, const struct mbap_frame *frame)
 /* Answers the complete frames in n bytes; returns how many bytes they were. */
 static size_t serve(struct client *c, const uint8_t *bytes, size_t n)
 {
-    struct mbap_frame frame;
+    struct modbus_frame frame;
     size_t used = 0;
     for (;;) {
-        enum mbap_result result = mbap_parse(bytes + used, n - used, &frame);
-        if (result == MBAP_FRAME)
+        enum modbus_frame_result result = mbap_parse(bytes + used, n - used, &frame);
+        if (result == FRAME_REQUEST)
             answer(c, &frame);
-        c->closed = c->closed || result == MBAP_BAD;
-        if (result == MBAP_MORE || result == MBAP_BAD)
+        c->closed = c->closed || result == FRAME_BAD;
+        if (result == FRAME_MORE || result == FRAME_BAD)
             return used;
         demand(frame.adu == bytes + used && frame.total <= n - used);
         used += frame.total;

@@ -106,8 +106,7 @@ int command_decode(int argc, char **argv)
             return EXIT_GOOD;
         }
         if (flag != 'f')
-            return command_usage_error("decode", "%s: no such option, or its value is missing",
-                                       argv[optind - 1]);
+            return command_option_error("decode", flag, argv);
         format = find_format(optarg);
         if (!format)
             return command_usage_error("decode", "--format \"%.40s\": use json, table or readings",
@@ -120,7 +119,8 @@ int command_decode(int argc, char **argv)
     decoder_init(&d, format->print);
     if (!decoder_read(&d, path))
         return command_usage_error("decode", "%s: %s", path, strerror(errno));
-    fflush(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return command_usage_error("decode", "standard output: %s", strerror(errno));
     decoder_report(&d);
     return d.valid ? EXIT_GOOD : EXIT_NOTHING_VALID;
 }

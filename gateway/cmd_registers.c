@@ -72,6 +72,20 @@ static void print_registers_help(void)
         printf("  %-22s %s\n", map->name, map->title);
 }
 
+static int unknown_map(const char *name)
+{
+    char names[200];
+    struct text_out out;
+    const struct register_map *map;
+    text_init(&out, names, sizeof names);
+    for (size_t i = 0; (map = register_map_at(i)) != NULL; i++) {
+        text_char(&out, ' ');
+        text_put(&out, map->name);
+    }
+    return command_usage_error("registers", "--map \"%.40s\" is no register map; there are%s", name,
+                               names);
+}
+
 int command_registers(int argc, char **argv)
 {
     static const struct option flags[] = {
@@ -86,12 +100,14 @@ int command_registers(int argc, char **argv)
             return EXIT_GOOD;
         }
         if (flag != 'm')
-            return command_usage_error("registers", "%s: no such option, or its value is missing",
-                                       argv[optind - 1]);
+            return command_option_error("registers", flag, argv);
         map = register_map_find(optarg);
         if (!map)
-            return command_usage_error("registers", "--map \"%.40s\": no such map", optarg);
+            return unknown_map(optarg);
     }
+    if (optind + 1 < argc)
+        return command_usage_error("registers", "one file at a time, not also \"%.60s\"",
+                                   argv[optind + 1]);
     reading_clear(&last_reading);
     decoder_init(&d, keep_reading);
     if (optind < argc && !decoder_read(&d, argv[optind]))

@@ -73,42 +73,42 @@ static bool read_device_file(struct options *o, const char *path,
     return options_read_file(o, path ? path : DEVICE_FILE, error);
 }
 
-static const char *find_config_path(int argc, char **argv)
+/* Goes through the flags and sets those of the table in `o`; with NULL they wait for another time. */
+static int walk_flags(int argc, char **argv, const struct option *flags, struct options *o,
+                      const char **config_path, bool *help)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-            return argv[i + 1];
-        if (strncmp(argv[i], "--config=", 9) == 0)
-            return argv[i] + 9;
+    char error[OPTION_ERROR_MAX];
+    int flag, index, result = EXIT_GOOD;
+    optind = 0; /* from the beginning */
+    opterr = 0;
+    while (result == EXIT_GOOD && (flag = getopt_long(argc, argv, ":", flags, &index)) != -1) {
+        if (flag == ':' || flag == '?')
+            result = command_option_error("run", flag, argv);
+        else if (flag == 'h')
+            *help = true;
+        else if (flag == 'c')
+            *config_path = optarg;
+        else if (o && !options_set(o, flags[index].name, optarg ? optarg : "on", error))
+            result = command_usage_error("run", "--%s", error);
     }
-    return NULL;
+    if (result == EXIT_GOOD && optind < argc)
+        result = command_usage_error("run", "\"%.60s\" is no option", argv[optind]);
+    return result;
 }
 
 /* Reads device file and flags, in this order.  EXIT_GOOD, or what to exit with; *help: asked for it. */
 static int read_options(int argc, char **argv, struct options *o, bool *help)
 {
-    char error[OPTION_ERROR_MAX];
+    char error[OPTION_ERROR_MAX] = "out of memory";
+    const char *path = NULL;
     struct option *flags = make_flags();
-    int flag, index, result = EXIT_GOOD;
     options_defaults(o);
-    if (!flags || !read_device_file(o, find_config_path(argc, argv), error)) {
-        free(flags);
-        return command_usage_error("run", "%s", flags ? error : "out of memory");
-    }
-    optind = 1;
-    opterr = 0;
-    while (result == EXIT_GOOD && (flag = getopt_long(argc, argv, ":", flags, &index)) != -1) {
-        if (flag == 'h')
-            *help = true;
-        else if (flag == ':')
-            result = command_usage_error("run", "%s needs a value", argv[optind - 1]);
-        else if (flag == '?')
-            result = command_usage_error("run", "unknown option %s", argv[optind - 1]);
-        else if (flag == 'o' && !options_set(o, flags[index].name, optarg ? optarg : "on", error))
-            result = command_usage_error("run", "--%s", error);
-    }
-    if (result == EXIT_GOOD && optind < argc)
-        result = command_usage_error("run", "\"%.60s\" is no option", argv[optind]);
+    int result = flags ? walk_flags(argc, argv, flags, NULL, &path, help)
+                       : command_usage_error("run", "%s", error);
+    if (result == EXIT_GOOD && !*help && !read_device_file(o, path, error))
+        result = command_usage_error("run", "%s", error);
+    if (result == EXIT_GOOD && !*help)
+        result = walk_flags(argc, argv, flags, o, &path, help);
     free(flags);
     return result;
 }
@@ -196,6 +196,7 @@ static struct modbus_tcp *open_modbus_at(struct gateway *g, const char *listen,
     const struct modbus_tcp_settings settings = {
         .listen = listen,
         .map = register_map_find(o->map),
+        .framing = (enum modbus_framing)o->modbus_framing,
         .word_order = (enum word_order)o->word_order,
         .unknown = (enum unknown_policy)o->unknown,
         .stale = (enum stale_policy)o->stale,

@@ -1,6 +1,7 @@
 /* cmd_simulate.c - `smart-connect simulate`: a meter to try things with. */
 #include "address.h"
 #include "commands.h"
+#include "core/text_out.h"
 #include "loop.h"
 #include "sim/sim.h"
 
@@ -231,31 +232,47 @@ static bool read_interval(const char *text, int64_t *interval_ms)
     return end != text && *end == 0 && s >= 0 && s <= 86400;
 }
 
+static int unknown_profile(const char *name)
+{
+    char names[200];
+    struct text_out out;
+    const struct sim_profile *p;
+    text_init(&out, names, sizeof names);
+    for (size_t i = 0; (p = sim_profile_at(i)) != NULL; i++) {
+        text_char(&out, ' ');
+        text_put(&out, p->name);
+    }
+    return command_usage_error("simulate", "--profile \"%.40s\" is no meter; there are%s", name,
+                               names);
+}
+
 static int set_simulate_option(struct simulate *s, int flag, const char *value)
 {
     uint64_t start;
-    bool good = true;
     switch (flag) {
     case 'p':
         s->profile = sim_profile_find(value);
-        good = s->profile != NULL;
-        break;
+        return s->profile ? EXIT_GOOD : unknown_profile(value);
     case 'n':
-        good = read_unsigned(value, UINT64_MAX, &s->count) && s->count > 0;
-        break;
+        if (read_unsigned(value, UINT64_MAX, &s->count) && s->count > 0)
+            return EXIT_GOOD;
+        return command_usage_error("simulate", "--count \"%.40s\": use a number from 1", value);
     case 'i':
-        good = read_interval(value, &s->interval_ms);
-        break;
+        if (read_interval(value, &s->interval_ms))
+            return EXIT_GOOD;
+        return command_usage_error("simulate", "--interval \"%.40s\": use seconds, 0 to 86400",
+                                   value);
     case 's':
-        good = read_unsigned(value, UINT64_MAX, &s->seed);
-        break;
-    case 'b':
-        good = read_unsigned(value, INT64_MAX, &start);
+        if (read_unsigned(value, UINT64_MAX, &s->seed))
+            return EXIT_GOOD;
+        return command_usage_error("simulate", "--seed \"%.40s\": use a number", value);
+    default:
+        if (!read_unsigned(value, INT64_MAX, &start))
+            return command_usage_error("simulate", "--start \"%.40s\": use seconds since 1970",
+                                       value);
         s->start_s = (int64_t)start;
-        break;
+        return EXIT_GOOD;
     }
-    return good ? EXIT_GOOD
-                : command_usage_error("simulate", "\"%.60s\": not usable for this option", value);
 }
 
 static const struct sink *find_sink(const char *to)
@@ -308,8 +325,7 @@ int command_simulate(int argc, char **argv)
         if (flag == 't')
             to = optarg;
         else if (flag == '?' || flag == ':')
-            result = command_usage_error("simulate", "%s: no such option, or its value is missing",
-                                         argv[optind - 1]);
+            result = command_option_error("simulate", flag, argv);
         else
             result = set_simulate_option(&s, flag, optarg);
         if (result != EXIT_GOOD)

@@ -19,4 +19,7 @@ command command_run, command_check_config, command_decode, command_simulate, com
 int command_usage_error(const char *name, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for the option getopt_long() has just refused with '?' or ':', named as it was typed. */
+int command_option_error(const char *name, int refusal, char **argv);
+
 #endif

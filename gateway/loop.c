@@ -68,6 +68,7 @@ void loop_set_timer(struct loop *l, struct loop_timer *timer, int64_t delay_ms)
     struct loop_timer **link = &l->timers;
     loop_cancel_timer(l, timer);
     timer->due_ms = l->now_ms + delay_ms;
+    timer->set_in = l->round;
     while (*link && (*link)->due_ms <= timer->due_ms)
         link = &(*link)->next;
     timer->next = *link;
@@ -75,12 +76,20 @@ void loop_set_timer(struct loop *l, struct loop_timer *timer, int64_t delay_ms)
     *link = timer;
 }
 
+/* A timer set by one of these handlers waits for the next round, however short: a handler that sets
+ * itself again and again must not keep the loop from its file descriptors. */
 static void run_due_timers(struct loop *l)
 {
-    while (l->timers && l->timers->due_ms <= l->now_ms) {
-        struct loop_timer *timer = l->timers;
+    struct loop_timer *timer = l->timers;
+    l->round++;
+    while (timer && timer->due_ms <= l->now_ms) {
+        if (timer->set_in == l->round) {
+            timer = timer->next;
+            continue;
+        }
         loop_cancel_timer(l, timer);
         timer->expired(timer);
+        timer = l->timers;
     }
 }
 

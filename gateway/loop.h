@@ -25,6 +25,7 @@ struct loop_fd {
 struct loop_timer {
     void (*expired)(struct loop_timer *timer);
     int64_t due_ms;          /* private */
+    unsigned set_in;         /* private: round in which it was set */
     struct loop_timer *next; /* private */
     bool active;             /* private */
 };
@@ -35,6 +36,7 @@ struct loop {
     int epoll_fd;
     bool stopping;
     int batch_len, batch_pos;
+    unsigned round;
     struct epoll_event batch[LOOP_BATCH];
     struct loop_timer *timers; /* earliest first */
 };

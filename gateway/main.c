@@ -1,7 +1,9 @@
 /* main.c - the subcommand named on the command line. */
 #include "commands.h"
 
+#include <getopt.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,19 +31,34 @@ static void print_help(void)
 
 int command_usage_error(const char *name, const char *format, ...)
 {
+    char message[1024];
     va_list arguments;
-    fprintf(stderr, "smart-connect %s: ", name);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    fprintf(stderr, " (see smart-connect %s --help)\n", name);
+    for (char *p = message; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            *p = '?';
+    fprintf(stderr, "smart-connect %s: %s (see smart-connect %s --help)\n", name, message, name);
     return EXIT_USAGE;
+}
+
+int command_option_error(const char *name, int refusal, char **argv)
+{
+    /* inside a cluster of letters getopt stays at the cluster; else it is past what it refused */
+    const char *at = argv[optind];
+    bool inside = at && at[0] == '-' && at[1] != '-' && optopt && strchr(at, optopt);
+    if (inside)
+        return command_usage_error(name, "unknown option -%c", optopt);
+    at = argv[optind - 1];
+    return refusal == ':' ? command_usage_error(name, "%.60s needs a value", at)
+                          : command_usage_error(name, "unknown option %.60s", at);
 }
 
 int command_version(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    if (argc > 1 && strcmp(argv[1], "--help") != 0)
+        return command_usage_error("version", "\"%.60s\": takes no options", argv[1]);
     printf("smart-connect %s\n", SMART_CONNECT_VERSION);
     return EXIT_GOOD;
 }

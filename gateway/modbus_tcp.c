@@ -141,35 +141,45 @@ static bool flush(struct client *c)
     return true;
 }
 
+/* Appends the answer to what waits to be sent. */
+static inline void answer(struct client *c, const struct modbus_frame *frame, bool rtu)
+{
+    struct modbus_tcp *m = c->server;
+    uint8_t *out = c->send + c->unsent;
+    c->unsent += rtu ? rtu_reply(&m->bank, frame, out) : mbap_reply(&m->bank, frame, out);
+    m->counters.requests++;
+    m->counters.exceptions += out[rtu ? 1 : MBAP_HEADER] >> 7;
+}
+
 /* Answers the complete requests at the start of the buffer for as long as answers have room.  False:
  * the stream cannot be followed any more. */
 static bool answer_requests(struct client *c)
 {
     struct modbus_tcp *m = c->server;
-    enum mbap_result result = MBAP_MORE;
+    const bool rtu = m->settings.framing == FRAMING_RTU;
+    enum modbus_frame_result result = FRAME_MORE;
     size_t used = 0;
     while (SEND_MAX - c->unsent >= MBAP_ADU_MAX) {
-        struct mbap_frame frame;
-        result = mbap_parse(c->receive + used, c->received - used, &frame);
-        if (result == MBAP_MORE || result == MBAP_BAD)
+        struct modbus_frame frame;
+        const uint8_t *bytes = c->receive + used;
+        size_t n = c->received - used;
+        result = rtu ? rtu_parse(bytes, n, &frame) : mbap_parse(bytes, n, &frame);
+        if (result == FRAME_MORE || result == FRAME_BAD)
             break;
         used += frame.total;
-        if (result == MBAP_FOREIGN) {
+        if (result == FRAME_SKIP) {
             m->counters.foreign_frames++;
             continue;
         }
-        uint8_t *out = c->send + c->unsent;
-        c->unsent += mbap_reply(&m->bank, &frame, out);
-        m->counters.requests++;
-        m->counters.exceptions += out[MBAP_HEADER] >> 7;
+        answer(c, &frame, rtu);
         c->last_request_ms = m->loop->now_ms;
     }
     c->received -= used;
-    if (used && c->received)
+    if (used && c->received) {
         memmove(c->receive, c->receive + used, c->received);
-    if (used)
         c->partial_since_ms = m->loop->now_ms;
-    return result != MBAP_BAD;
+    }
+    return result != FRAME_BAD;
 }
 
 /* Reads while answers have room, writes while some wait. */
@@ -213,7 +223,11 @@ static bool serve(struct client *c)
 static void on_client(struct loop_fd *watch, uint32_t events)
 {
     struct client *c = CONTAINER_OF(watch, struct client, watch);
-    bool alive = !(events & EPOLLOUT) || flush(c);
+    bool alive = true;
+    if (events & EPOLLOUT) {
+        alive = flush(c);
+        c->partial_since_ms = c->server->loop->now_ms; /* only now its requests are read on */
+    }
     if (alive && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && c->received < RECEIVE_MAX)
         alive = receive(c);
     if (alive && serve(c))

@@ -7,7 +7,7 @@
 #define MODBUS_TCP_H
 
 #include "address.h"
-#include "core/modbus.h"
+#include "core/modbus_rtu.h"
 #include "meter.h"
 
 enum { MODBUS_CLIENTS_MAX = 64 };
@@ -20,9 +20,13 @@ enum stale_policy {
     STALE_HIGH_CURRENT /* the connection looks fully loaded: see stale_current_a; energies stay */
 };
 
+/* How requests are wrapped on the connection. */
+enum modbus_framing { FRAMING_MBAP, FRAMING_RTU };
+
 struct modbus_tcp_settings {
     const char *listen; /* see address_parse() */
     const struct register_map *map;
+    enum modbus_framing framing;
     enum word_order word_order;
     enum unknown_policy unknown;
     enum stale_policy stale;
@@ -36,7 +40,7 @@ struct modbus_tcp_counters {
     uint64_t requests, exceptions;
     uint64_t accepted, replaced, dropped_idle, refused;
     uint64_t bad_frames;     /* MBAP lengths that cannot be: the connection was closed */
-    uint64_t foreign_frames; /* another protocol identifier: skipped */
+    uint64_t foreign_frames; /* skipped: another protocol identifier; RTU: noise, a byte each */
 };
 
 struct modbus_tcp;

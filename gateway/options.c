@@ -13,6 +13,7 @@
 static const char *const kinds[] = {"auto", "p1", "tic", NULL};
 static const char *const grids[] = {"auto", "star", "delta", NULL};
 static const char *const currents[] = {"meter", "signed", "derived", NULL};
+static const char *const framings[] = {"mbap", "rtu", NULL};
 static const char *const word_orders[] = {"normal", "swapped", NULL};
 static const char *const unknowns[] = {"zero", "nan", NULL};
 static const char *const stales[] = {"exception", "hold", "zero", "high-current", NULL};
@@ -100,6 +101,8 @@ const struct option_row option_rows[] = {
     {"modbus", "modbus-idle-timeout", "S", "60",
      "seconds without a request after which a client goes; 0 = never",
      NUMBER(modbus_idle_timeout_s, 0, 86400)},
+    {"modbus", "modbus-framing", "FRAMING", "mbap",
+     "how requests are wrapped: Modbus TCP, or RTU over TCP", CHOICE(modbus_framing, framings)},
     {"modbus", "word-order", "ORDER", "swapped",
      "of 32-bit values: swapped = low word first, as the real meter", CHOICE(word_order, word_orders)},
     {"modbus", "unknown", "WHAT", "zero",
@@ -243,8 +246,17 @@ bool options_set(struct options *o, const char *name, const char *value,
 /* Reading a file: the first error stops it. */
 struct file_reader {
     struct options *options;
+    FILE *file;
     char *error;
+    int line, error_line;
 };
+
+static char *read_ini_line(char *text, int cap, void *context)
+{
+    struct file_reader *reader = context;
+    reader->line++;
+    return fgets(text, cap, reader->file);
+}
 
 static int on_ini_key(void *context, const char *section, const char *name, const char *value)
 {
@@ -252,6 +264,7 @@ static int on_ini_key(void *context, const char *section, const char *name, cons
     const struct option_row *row = find_row(name);
     if (reader->error[0])
         return 1;
+    reader->error_line = reader->line; /* if there is one */
     if (row && strcmp(row->section, section) == 0)
         return options_set(reader->options, name, value, reader->error);
     if (row)
@@ -266,16 +279,21 @@ static int on_ini_key(void *context, const char *section, const char *name, cons
 bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX])
 {
     char why[OPTION_ERROR_MAX] = "";
-    struct file_reader reader = {o, why};
-    int line = ini_parse(path, on_ini_key, &reader);
-    if (line == 0)
-        return true;
-    if (line < 0)
+    struct file_reader reader = {.options = o, .file = fopen(path, "re"), .error = why};
+    if (!reader.file) {
         snprintf(error, OPTION_ERROR_MAX, "%.150s: %s", path, strerror(errno));
-    else
+        return false;
+    }
+    errno = 0;
+    int line = ini_parse_stream(read_ini_line, &reader, on_ini_key, &reader);
+    bool unreadable = ferror(reader.file);
+    fclose(reader.file);
+    if (unreadable)
+        snprintf(error, OPTION_ERROR_MAX, "%.150s: %s", path, strerror(errno));
+    else if (line != 0)
         snprintf(error, OPTION_ERROR_MAX, "%.100s:%d: %.250s", path, line,
-                 why[0] ? why : "neither [section] nor key = value");
-    return false;
+                 reader.error_line == line ? why : "neither [section] nor key = value");
+    return line == 0 && !unreadable;
 }
 
 bool options_was_set(const struct options *o, const char *name)

@@ -22,7 +22,8 @@ struct options {
     char map[OPTION_TEXT_MAX];
     int modbus_clients;
     int modbus_idle_timeout_s;
-    int word_order; /* enum word_order */
+    int modbus_framing; /* enum modbus_framing */
+    int word_order;     /* enum word_order */
     int unknown;    /* enum unknown_policy */
     int stale;      /* enum stale_policy */
     int stale_current_a;

@@ -1,0 +1,23 @@
+/* modbus_rtu.h - RTU framing as pure functions over buffers (Serial Line Guide V1.02, clause 2.5.1).
+ *
+ *   ADU   unit 1 | PDU ... | CRC 2, low byte first          256 bytes at most
+ *
+ * The end of a frame is found by the length its function code implies, not by silence, so that it also
+ * works where there is no timing: RTU over TCP.
+ */
+#ifndef MODBUS_RTU_H
+#define MODBUS_RTU_H
+
+#include "modbus.h"
+
+enum { RTU_ADU_MAX = 256 };
+
+/* Looks at the n bytes that came.  FRAME_SKIP: one byte that begins no frame with a good CRC, or a
+ * broadcast, which is never answered.  Never FRAME_BAD: noise costs a byte at a time. */
+enum modbus_frame_result rtu_parse(const uint8_t *bytes, size_t n, struct modbus_frame *frame);
+
+/* Answers a frame (FRAME_REQUEST) into out; returns the length. */
+size_t rtu_reply(const struct modbus_bank *bank, const struct modbus_frame *frame,
+                 uint8_t out[static RTU_ADU_MAX]);
+
+#endif
