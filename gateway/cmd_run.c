@@ -231,6 +231,8 @@ static bool open_mqtt(struct gateway *g)
     if (o->mqtt[0] == 0)
         return true;
     const char *problem = read_password(o->mqtt_password_file, g->password);
+    if (!problem && o->mqtt_password_file[0] && !o->mqtt_username[0])
+        problem = "of no use without --mqtt-username";
     if (problem) {
         (void)command_usage_error("run", "--mqtt-password-file %s: %s", o->mqtt_password_file,
                                   problem);

@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 /* Frames of a file may lie any time apart, so no rise of an index is too fast. */
-enum { PRETENDED_STEP_MS = 86400000 };
+enum {
+    PRETENDED_STEP_MS = 86400000,
+    TIC_GROUPS_CERTAIN = 3 /* so many good groups are no accident, even without a whole frame */
+};
 
 void decoder_init(struct decoder *d, void (*reading)(struct decoder *d, const struct reading *r,
                                                      const uint8_t *telegram, size_t length))
@@ -81,7 +84,7 @@ void decoder_report(const struct decoder *d)
             stderr,
             "P1: %u telegrams good, %u with a wrong CRC, %u incomplete, %u objects without sense\n",
             p1->telegrams_ok, p1->telegrams_bad_crc, p1->telegrams_bad_frame, p1->object_errors);
-    if (frames)
+    if (frames || tic->groups_ok > TIC_GROUPS_CERTAIN)
         fprintf(stderr,
                 "TIC: %u frames good, %u with groups lost, %u incomplete; groups: %u good, %u bad "
                 "parity, %u bad checksum, %u without sense, %u unknown\n",

@@ -116,13 +116,14 @@ static void draw_line(const struct live *v, const struct meter_snapshot *latest)
     for (int n = 0; n < 3; n++)
         format_value(&latest->reading, (enum quantity)(Q_POWER_L1 + n), phase[n]);
     printf("power_w=%s l1=%s l2=%s l3=%s age_s=%.1f stale=%d good=%llu crc=%llu frame=%llu "
-           "modbus_clients=%d modbus_requests=%llu mqtt_sent=%llu\n",
+           "modbus_clients=%d modbus_requests=%llu mqtt_sent=%llu mqtt_dropped=%llu\n",
            power, phase[0], phase[1], phase[2],
            (double)(v->loop->now_ms - latest->reading.received_ms) / 1000, meter_is_stale(v->meter),
            (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
            (unsigned long long)c.telegrams_frame_fail, v->modbus ? modbus_tcp_clients(v->modbus) : 0,
            v->modbus ? (unsigned long long)modbus_tcp_get_counters(v->modbus).requests : 0,
-           v->mqtt ? (unsigned long long)mqtt_get_counters(v->mqtt).sent : 0);
+           v->mqtt ? (unsigned long long)mqtt_get_counters(v->mqtt).sent : 0,
+           v->mqtt ? (unsigned long long)mqtt_get_counters(v->mqtt).dropped : 0);
 }
 
 static void on_redraw(struct loop_timer *timer)

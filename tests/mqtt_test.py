@@ -370,6 +370,13 @@ def test_password_file_that_cannot_be_used_is_refused(tmp_path, content, reason)
     assert "--mqtt-password-file" in said and reason in said
 
 
+def test_password_without_a_user_name_is_refused(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("p@ss\n")
+    said = refusal("--mqtt", "mqtt://127.0.0.1", "--mqtt-password-file", str(secret))
+    assert "--mqtt-username" in said
+
+
 # --- settings ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("url", ["127.0.0.1", "http://127.0.0.1", "mqtt://", "mqtt://:1883", "mqtt://host:0",
