@@ -1,4 +1,8 @@
-/* p1_values.c - how values of P1 data lines are written. */
+/* p1_values.c - how values of P1 data lines are written.
+ *
+ * What each line of a telegram goes through is marked inline: p1_values.h declares it without, so it is
+ * exported all the same, but its callers here and, with link-time optimisation, elsewhere have it inside.
+ */
 #include "p1_values.h"
 
 #include "civil_time.h"
@@ -50,7 +54,7 @@ static const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint64_t
 }
 
 /* -?d+(.d+)?  No binary floating point: 231.2 becomes digits 2312, decimals 1. */
-bool p1_read_number(struct cursor *c, struct p1_printed *n)
+inline bool p1_read_number(struct cursor *c, struct p1_printed *n)
 {
     bool negative = cursor_accept(c, '-');
     const uint8_t *start = c->p;
@@ -69,7 +73,7 @@ bool p1_read_number(struct cursor *c, struct p1_printed *n)
 }
 
 /* "*kWh" up to ')'.  Also seen: no '*', a blank behind, upper and lower case in any mix. */
-bool p1_read_unit(struct cursor *c, uint64_t *unit)
+inline bool p1_read_unit(struct cursor *c, uint64_t *unit)
 {
     unsigned shift = 0;
     const uint8_t *p = c->p;
@@ -116,8 +120,8 @@ static inline bool scale(int64_t value, int exponent, int64_t *out)
     return true;
 }
 
-bool p1_convert(const struct p1_printed *n, enum p1_dimension dimension, unsigned decimals,
-                int64_t *value)
+inline bool p1_convert(const struct p1_printed *n, enum p1_dimension dimension, unsigned decimals,
+                       int64_t *value)
 {
     const struct unit_spelling *u = dimensions[dimension].unit, *unit_end = u + 3;
     while (u < unit_end && u->unit != n->unit)
@@ -129,12 +133,13 @@ bool p1_convert(const struct p1_printed *n, enum p1_dimension dimension, unsigne
            *value <= limit && *value >= -limit;
 }
 
-bool p1_read_printed(struct cursor *c, struct p1_printed *n)
+inline bool p1_read_printed(struct cursor *c, struct p1_printed *n)
 {
     return p1_read_open(c) && p1_read_number(c, n) && p1_read_unit(c, &n->unit) && p1_read_close(c);
 }
 
-bool p1_read_value(struct cursor *c, enum p1_dimension dimension, unsigned decimals, int64_t *value)
+inline bool p1_read_value(struct cursor *c, enum p1_dimension dimension, unsigned decimals,
+                          int64_t *value)
 {
     struct cursor local = *c; /* so that it stays in registers */
     struct p1_printed n;
@@ -173,7 +178,7 @@ static inline bool has_closing(uint64_t word)
     return ((word - UINT64_C(0x2A2A2A2A2A2A2A2A)) & ~word & UINT64_C(0x8080808080808080)) != 0;
 }
 
-bool p1_read_slice(struct cursor *c, struct cursor *slice)
+inline bool p1_read_slice(struct cursor *c, struct cursor *slice)
 {
     const uint8_t *p = c->p;
     while (c->end - p >= 8 && !has_closing(p1_load_be64(p)))
@@ -195,7 +200,7 @@ bool p1_skip_values(struct cursor *c, int n)
     return true;
 }
 
-bool p1_time_parse(const uint8_t p[static 13], int32_t winter_offset_s, int64_t *utc_s)
+inline bool p1_time_parse(const uint8_t p[static 13], int32_t winter_offset_s, int64_t *utc_s)
 {
     struct civil_time t;
     if ((p[12] != 'S' && p[12] != 'W') || !civil_time_parse(p, &t))

@@ -63,8 +63,8 @@ struct register_identity {
 
 enum {
     REGISTER_SEGMENTS_MAX = 24, /* runs of registers a map may have */
-    REGISTER_PAGES = 256,
-    REGISTER_IMAGE_MAX = 512 /* registers of all runs together */
+    REGISTER_PAGES = 257,       /* of 256 addresses, and one behind the last */
+    REGISTER_IMAGE_MAX = 512    /* registers of all runs together */
 };
 
 /* Registers in wire order: big endian, address order.  Private to register_map.c. */

@@ -24,8 +24,8 @@ struct options {
     int modbus_idle_timeout_s;
     int modbus_framing; /* enum modbus_framing */
     int word_order;     /* enum word_order */
-    int unknown;    /* enum unknown_policy */
-    int stale;      /* enum stale_policy */
+    int unknown;        /* enum unknown_policy */
+    int stale;          /* enum stale_policy */
     int stale_current_a;
     /* [mqtt] */
     char mqtt[OPTION_TEXT_MAX];
