@@ -1,4 +1,5 @@
-/* address.h - socket addresses as people write them: "502", "127.0.0.1:502", "[::1]:502". */
+/* address.h - socket addresses as people write them: "502", "127.0.0.1:502", "[::1]:502"; and when a
+ * peer at one counts as gone. */
 #ifndef ADDRESS_H
 #define ADDRESS_H
 
@@ -20,5 +21,9 @@ void address_format_host(const struct sockaddr_storage *address, char text[stati
 
 /* True if both are the same host, whatever the ports. */
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+
+/* Has the kernel probe a silent TCP peer after idle_s, then each interval_s; after `probes` without an
+ * answer the connection fails. */
+void address_keep_alive(int fd, int idle_s, int interval_s, int probes);
 
 #endif

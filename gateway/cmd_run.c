@@ -9,21 +9,20 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define DEVICE_FILE "/etc/smart-connect/smart-connect.conf"
+#define FIRMWARE_VERSION \
+    ((uint32_t)SMART_CONNECT_MAJOR << 16 | (uint32_t)SMART_CONNECT_MINOR << 8 | SMART_CONNECT_PATCH)
 
 enum { UNPRIVILEGED_PORT = 1502, NOTIFY_MS = 5000, PASSWORD_MAX = 256 };
 
 struct gateway {
     struct loop loop;
-    struct loop_fd signals;
     struct loop_timer notify;
     int64_t watchdog_ms; /* 0: systemd does not watch */
     struct options options;
@@ -164,13 +163,6 @@ static const char *read_password(const char *path, char password[static PASSWORD
 
 /* --- opening the doors ------------------------------------------------------------------------ */
 
-static uint32_t version_number(void)
-{
-    unsigned major = 0, minor = 0, patch = 0;
-    sscanf(SMART_CONNECT_VERSION, "%u.%u.%u", &major, &minor, &patch);
-    return (uint32_t)(major << 16 | minor << 8 | patch);
-}
-
 static bool open_meter(struct gateway *g)
 {
     const struct options *o = &g->options;
@@ -203,7 +195,7 @@ static struct modbus_tcp *open_modbus_at(struct gateway *g, const char *listen,
         .stale_current_a = o->stale_current_a,
         .max_clients = o->modbus_clients,
         .idle_timeout_s = o->modbus_idle_timeout_s,
-        .identity = {.serial = g->identity.serial, .firmware = version_number()}};
+        .identity = {.serial = g->identity.serial, .firmware = FIRMWARE_VERSION}};
     return modbus_tcp_open(&g->loop, g->meter, &settings, error);
 }
 
@@ -250,25 +242,35 @@ static bool open_mqtt(struct gateway *g)
     return g->mqtt != NULL;
 }
 
+static void use_given_serial(struct gateway *g)
+{
+    for (size_t i = 0; i < sizeof g->identity.serial; i++)
+        g->identity.serial[i] = (char)toupper((unsigned char)g->options.serial[i]);
+}
+
+/* The usual folder may be one we cannot write, one that was asked for may not. */
+static bool accept_unkept_serial(const struct gateway *g, int problem)
+{
+    const char *folder = g->options.state;
+    if (options_was_set(&g->options, "state")) {
+        (void)command_usage_error("run", "--state %s: %s; use a folder that can be written", folder,
+                                  strerror(problem));
+        return false;
+    }
+    log_info("run", "%s: %s; the serial number %s is not kept", folder, strerror(problem),
+             g->identity.serial);
+    return true;
+}
+
 static bool find_identity(struct gateway *g)
 {
     bool kept = false;
     if (g->options.serial[0]) {
-        for (size_t i = 0; i < sizeof g->identity.serial; i++)
-            g->identity.serial[i] = (char)toupper((unsigned char)g->options.serial[i]);
+        use_given_serial(g);
         return true;
     }
-    bool found = identity_load(g->options.state, &g->identity, &kept);
-    if (found && !kept && g->options.state[0] && options_was_set(&g->options, "state")) {
-        (void)command_usage_error("run", "--state %s: %s; use a folder that can be written",
-                                  g->options.state, strerror(errno));
-        return false;
-    }
-    if (found && !kept && g->options.state[0])
-        log_info("run", "%s: %s; the serial number %s is not kept", g->options.state,
-                 strerror(errno), g->identity.serial);
-    if (found)
-        return true;
+    if (identity_load(g->options.state, &g->identity, &kept))
+        return kept || g->options.state[0] == 0 || accept_unkept_serial(g, errno);
     (void)command_usage_error(
         "run", "no serial number: no network card and no machine id; use --serial HEX");
     return false;
@@ -276,39 +278,16 @@ static bool find_identity(struct gateway *g)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-static void on_signal(struct loop_fd *watch, uint32_t events)
-{
-    struct gateway *g = CONTAINER_OF(watch, struct gateway, signals);
-    struct signalfd_siginfo info;
-    (void)events;
-    if (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        log_info("run", "%s: stopping", strsignal((int)info.ssi_signo));
-        loop_stop(&g->loop);
-    }
-}
-
-static bool watch_signals(struct gateway *g)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    g->signals =
-        (struct loop_fd){.ready = on_signal, .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
-    return g->signals.fd >= 0 && loop_watch(&g->loop, &g->signals, EPOLLIN) == 0;
-}
-
 /* systemd: what to show, and that the loop is turning. */
 static void on_notify(struct loop_timer *timer)
 {
     struct gateway *g = CONTAINER_OF(timer, struct gateway, notify);
     struct meter_counters c = meter_get_counters(g->meter);
+    unsigned long long good = c.telegrams_pass, damaged = c.telegrams_fail,
+                       cut = c.telegrams_frame_fail;
     sd_notifyf(0,
                "WATCHDOG=1\nSTATUS=meter: %s; %llu telegrams, %llu bad; %d Modbus clients; MQTT %s",
-               meter_state_text(meter_get_state(g->meter)), (unsigned long long)c.telegrams_pass,
-               (unsigned long long)(c.telegrams_fail + c.telegrams_frame_fail),
+               meter_state_text(meter_get_state(g->meter)), good, damaged + cut,
                g->modbus ? modbus_tcp_clients(g->modbus) : 0,
                !g->mqtt                     ? "off"
                : mqtt_is_connected(g->mqtt) ? "connected"
@@ -358,8 +337,6 @@ static void close_all(struct gateway *g)
     mqtt_close(g->mqtt);
     modbus_tcp_close(g->modbus);
     meter_close(g->meter);
-    if (g->signals.fd >= 0)
-        close(g->signals.fd);
     loop_close(&g->loop);
     explicit_bzero(g->password, sizeof g->password);
 }
@@ -376,8 +353,7 @@ int command_run(int argc, char **argv)
         return EXIT_GOOD;
     }
     log_set_level((enum log_level)g.options.log_level);
-    g.signals.fd = -1;
-    if (loop_init(&g.loop) < 0 || !watch_signals(&g))
+    if (loop_init(&g.loop) < 0 || loop_stop_on_signals(&g.loop) < 0)
         return command_usage_error("run", "%s", strerror(errno));
     if (!find_identity(&g) || !open_meter(&g) || !open_modbus(&g) || !open_mqtt(&g)) {
         close_all(&g);
@@ -388,6 +364,7 @@ int command_run(int argc, char **argv)
     if (g.options.live)
         start_live(&g);
     loop_run(&g.loop);
+    log_info("run", "%s: stopping", strsignal(loop_stop_signal(&g.loop)));
     close_all(&g);
     return EXIT_GOOD;
 }

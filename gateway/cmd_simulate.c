@@ -9,11 +9,9 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <time.h>
@@ -35,7 +33,7 @@ struct sink {
 struct simulate {
     struct loop loop;
     struct loop_timer tick;
-    struct loop_fd signals, listening;
+    struct loop_fd listening;
     const struct sink *sink;
     const struct sim_profile *profile;
     struct sim meter;
@@ -174,26 +172,6 @@ static void on_telegram_due(struct loop_timer *timer)
     loop_set_timer(&s->loop, &s->tick, paced ? s->next_ms - s->loop.now_ms : 0);
 }
 
-static void on_simulate_signal(struct loop_fd *watch, uint32_t events)
-{
-    struct simulate *s = CONTAINER_OF(watch, struct simulate, signals);
-    (void)events;
-    loop_stop(&s->loop);
-}
-
-static bool watch_stop_signals(struct simulate *s)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signals =
-        (struct loop_fd){.ready = on_simulate_signal, .fd = signalfd(-1, &set, SFD_CLOEXEC)};
-    return s->signals.fd >= 0 && loop_watch(&s->loop, &s->signals, EPOLLIN) == 0;
-}
-
 /* --- options ---------------------------------------------------------------------------------- */
 
 static void print_simulate_help(void)
@@ -287,7 +265,7 @@ static const struct sink *find_sink(const char *to)
 static int run_simulation(struct simulate *s, const char *to)
 {
     const char *rest = s->sink->prefix[0] == 't' ? to + strlen(s->sink->prefix) : to;
-    if (loop_init(&s->loop) < 0 || !watch_stop_signals(s) || !s->sink->open(s, rest))
+    if (loop_init(&s->loop) < 0 || loop_stop_on_signals(&s->loop) < 0 || !s->sink->open(s, rest))
         return command_usage_error("simulate", "--to %s: %s", to, strerror(errno));
     sim_init(&s->meter, s->profile, s->seed, s->start_s);
     s->next_ms = s->loop.now_ms;

@@ -1,5 +1,6 @@
 /* input_tcp.c - a raw telegram stream over TCP, such as ser2net's.  Name look-up and connecting may
  * block for a minute, so a worker does them. */
+#include "address.h"
 #include "input.h"
 #include "worker.h"
 
@@ -7,7 +8,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,21 +109,11 @@ static void on_tcp(struct loop_fd *watch, uint32_t events)
         input_lost(&t->base, n == 0 ? "the other side closed the connection" : strerror(errno));
 }
 
-/* A peer that vanished without a word is found by keepalive probes. */
-static void set_keepalive(int fd)
-{
-    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S,
-              count = KEEPALIVE_COUNT;
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-}
-
 static void use_connection(struct input_tcp *t, int fd)
 {
     t->watch = (struct loop_fd){.ready = on_tcp, .fd = fd};
-    set_keepalive(fd);
+    /* a peer that vanished without a word is found by probes */
+    address_keep_alive(fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
     if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || loop_watch(t->base.loop, &t->watch, EPOLLIN) < 0)
         input_lost(&t->base, strerror(errno));
     else

@@ -1,8 +1,9 @@
 #include "loop.h"
 
-#include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,14 +18,17 @@ int loop_init(struct loop *l)
 {
     memset(l, 0, sizeof *l);
     l->now_ms = loop_clock_ms();
+    l->signals.fd = -1;
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     return l->epoll_fd < 0 ? -1 : 0;
 }
 
 void loop_close(struct loop *l)
 {
+    if (l->signals.fd >= 0)
+        close(l->signals.fd);
     close(l->epoll_fd);
-    l->epoll_fd = -1;
+    l->epoll_fd = l->signals.fd = -1;
 }
 
 /* An event of this round that has not been delivered yet must not reach a watch that is gone. */
@@ -127,4 +131,33 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
     l->stopping = true;
+}
+
+static void on_stop_signal(struct loop_fd *watch, uint32_t events)
+{
+    struct loop *l = CONTAINER_OF(watch, struct loop, signals);
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    l->stop_signal = (int)info.ssi_signo;
+    loop_stop(l);
+}
+
+int loop_stop_on_signals(struct loop *l)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    l->signals = (struct loop_fd){.ready = on_stop_signal,
+                                  .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+    return l->signals.fd < 0 ? -1 : loop_watch(l, &l->signals, EPOLLIN);
+}
+
+int loop_stop_signal(const struct loop *l)
+{
+    return l->stop_signal;
 }

@@ -39,6 +39,8 @@ struct loop {
     unsigned round;
     struct epoll_event batch[LOOP_BATCH];
     struct loop_timer *timers; /* earliest first */
+    struct loop_fd signals;
+    int stop_signal; /* see loop_stop_on_signals() */
 };
 
 /* 0, or -1 with errno. */
@@ -52,6 +54,12 @@ int loop_watch(struct loop *l, struct loop_fd *watch, uint32_t events);
 /* Calls timer->expired once, at the earliest after delay_ms; an active timer is moved. */
 void loop_set_timer(struct loop *l, struct loop_timer *timer, int64_t delay_ms);
 void loop_cancel_timer(struct loop *l, struct loop_timer *timer);
+
+/* From now on SIGTERM and SIGINT stop the loop, and SIGPIPE is ignored.  0, or -1 with errno. */
+int loop_stop_on_signals(struct loop *l);
+
+/* The signal that stopped the loop; 0: none did. */
+int loop_stop_signal(const struct loop *l);
 
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);

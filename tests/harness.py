@@ -73,9 +73,8 @@ def clean_environment(extra=None):
 
 # --- telegrams ---------------------------------------------------------------------------------
 
-def crc16(data):
-    """CRC-16/ARC, bit by bit."""
-    crc = 0
+def crc16(data, crc=0):
+    """CRC-16/ARC, bit by bit; from 0xFFFF it is that of Modbus."""
     for byte in data:
         crc ^= byte
         for _ in range(8):

@@ -6,7 +6,7 @@ import unittest.mock
 
 import pytest
 
-from harness import DATA, wait_until
+from harness import DATA, crc16, wait_until
 
 # pymodbus wants these for its serial clients, and Debian only recommends them; TCP needs neither.
 for absent in ("serial", "serial_asyncio"):
@@ -22,13 +22,7 @@ READ_ONE = bytes.fromhex("01 03 80 06 00 01")
 
 
 def crc(data):
-    """CRC-16/MODBUS, bit by bit."""
-    value = 0xFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return value.to_bytes(2, "little")
+    return crc16(data, 0xFFFF).to_bytes(2, "little")
 
 
 def sealed(data):
