@@ -13,7 +13,7 @@ enum {
     STALE_FAST_MS = 10000, /* meters that send every second */
     STALE_SLOW_MS = 35000, /* meters that send every ten seconds */
     SLOW_INTERVAL_MS = 4000,
-    RECENT_MS = 10000, /* "bytes come" means within this time */
+    RECENT_MS = 12000, /* "bytes come" means within this time; slow meters send every ten seconds */
     RELEARN_AFTER_MS = 10000,
     QUIET_MS = 60000,            /* this long without damage ends a series of it */
     WINDOW = 256,                /* bytes by which a wrong speed is recognised */
@@ -50,7 +50,7 @@ struct meter {
     /* how it goes */
     enum meter_state state;
     bool stale;
-    int64_t last_byte_ms, last_valid_ms, last_bad_ms, last_historic_ms;
+    int64_t opened_ms, last_byte_ms, last_valid_ms, last_bad_ms, last_historic_ms;
     int64_t shortest_interval_ms; /* between two valid telegrams; 0 = fewer than two */
     uint64_t sequence, bytes;
     struct derive_state derive_state;
@@ -62,7 +62,7 @@ struct meter {
 };
 
 static const char *const state_texts[METER_STATES] = {
-    [METER_STARTING] = "the meter input is being opened",
+    [METER_STARTING] = "waiting for the meter's first telegram",
     [METER_NOT_OPEN] = "the meter input cannot be opened",
     [METER_ENDED] = "the end of the replay is reached",
     [METER_NO_SIGNAL] = "no signal from the meter: check the cable and that its port is activated",
@@ -133,7 +133,7 @@ static enum meter_state judge_state(const struct meter *m)
     if (was_recent(m, m->last_historic_ms))
         return METER_HISTORIC;
     if (!was_recent(m, m->last_byte_ms) || m->last_byte_ms == m->last_valid_ms)
-        return METER_NO_SIGNAL;
+        return !m->last_valid_ms && was_recent(m, m->opened_ms) ? METER_STARTING : METER_NO_SIGNAL;
     return m->saw_encrypted ? METER_ENCRYPTED : METER_UNREADABLE;
 }
 
@@ -161,7 +161,7 @@ static void update_state(struct meter *m)
     m->state = state;
     if (state == METER_LIVE)
         log_live(m);
-    else
+    else if (state != METER_STARTING)
         log_warning("meter", "%s", state_texts[state]);
 }
 
@@ -368,6 +368,7 @@ static void on_opened(struct input_owner *owner, const char *detail)
 {
     struct meter *m = CONTAINER_OF(owner, struct meter, owner);
     m->open = true;
+    m->opened_ms = m->loop->now_ms;
     m->loss_logged = false;
     log_info("meter", "reading from %s", detail);
 }

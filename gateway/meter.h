@@ -12,7 +12,7 @@ enum meter_kind { METER_AUTO, METER_P1, METER_TIC };
 
 /* What can be said of the meter. */
 enum meter_state {
-    METER_STARTING,   /* the input is being opened for the first time */
+    METER_STARTING, /* opened a moment ago: a meter may be silent for ten seconds between telegrams */
     METER_NOT_OPEN,   /* the input cannot be opened, or was lost */
     METER_ENDED,      /* the end of a replay */
     METER_NO_SIGNAL,  /* open, but no bytes come */
