@@ -33,4 +33,13 @@ static inline bool cursor_find(struct cursor *c, uint8_t byte)
     return c->p < c->end;
 }
 
+/* Value of a hex digit in either case, or -1. */
+static inline int cursor_hex_digit(uint8_t c)
+{
+    if ((unsigned)c - '0' <= 9)
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

@@ -1,5 +1,7 @@
 #include "derive.h"
 
+#include "tic.h"
+
 enum {
     PHASES = 3,
     GRID_VOTES = 10, /* telegrams in a row before the grid is taken for settled */
@@ -239,8 +241,8 @@ static bool has_current(const struct reading *r)
 static void derive_total_power_tic(struct reading *r)
 {
     uint32_t status = (uint32_t)value_or_zero(r, Q_TIC_STATUS);
-    bool producer = (status & (UINT32_C(1) << 8)) != 0,
-         exporting = (status & (UINT32_C(1) << 9)) != 0;
+    bool producer = (status & TIC_STGE_PRODUCER) != 0,
+         exporting = (status & TIC_STGE_EXPORTING) != 0;
     int64_t import = value_or_zero(r, Q_APPARENT_IMPORT),
             export = value_or_zero(r, Q_APPARENT_EXPORT);
     bool has_import = reading_has(r, Q_APPARENT_IMPORT),

@@ -2,6 +2,7 @@
 
 #include "civil_time.h"
 #include "crc16.h"
+#include "cursor.h"
 #include "p1_objects.h"
 
 #include <string.h>
@@ -180,19 +181,11 @@ struct printed_crc {
     bool terminated_badly;
 };
 
-static int hex_value(uint8_t c)
-{
-    if ((unsigned)c - '0' <= 9)
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct printed_crc read_crc(const struct p1_stream *s, size_t bang)
 {
     struct printed_crc c = {.end = bang + 1};
     while (c.digits < 4 && c.end < s->priv.len) {
-        int digit = hex_value(s->buffer[c.end]);
+        int digit = cursor_hex_digit(s->buffer[c.end]);
         if (digit < 0)
             break;
         c.value = (uint16_t)(c.value << 4 | digit);

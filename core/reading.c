@@ -1,5 +1,7 @@
 #include "reading.h"
 
+#include "cursor.h"
+
 #include <string.h>
 
 void reading_clear(struct reading *r)
@@ -44,19 +46,10 @@ const char *reading_text_name(enum reading_text_id id)
     return texts[id].name;
 }
 
-/* Value of a hex digit, or -1. */
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Byte i of a text, decoded if it is hex. */
 static uint8_t text_byte(const uint8_t *p, size_t i, bool hex)
 {
-    return (uint8_t)(hex ? hex_digit(p[2 * i]) * 16 + hex_digit(p[2 * i + 1]) : p[i]);
+    return (uint8_t)(hex ? cursor_hex_digit(p[2 * i]) * 16 + cursor_hex_digit(p[2 * i + 1]) : p[i]);
 }
 
 /* Of ASCII and of Latin-1; a terminal may take either for a command. */
@@ -72,7 +65,7 @@ static bool is_clean_hex(const uint8_t *p, size_t n)
     if (n % 2)
         return false;
     for (size_t i = 0; i < n; i += 2) {
-        int high = hex_digit(p[i]), low = hex_digit(p[i + 1]);
+        int high = cursor_hex_digit(p[i]), low = cursor_hex_digit(p[i + 1]);
         if (high < 0 || low < 0 || is_control(high << 4 | low))
             return false;
     }

@@ -1,11 +1,13 @@
 #include "address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool parse_port(const char *text, in_port_t *port)
 {
@@ -106,4 +108,37 @@ void address_keep_alive(int fd, int idle_s, int interval_s, int probes)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+static int listen_on(const struct sockaddr_storage *address, socklen_t length, int backlog)
+{
+    const int on = 1, off = 0;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, (const struct sockaddr *)address, length) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* A machine without IPv6 has no [::]. */
+int address_listen(const struct sockaddr_storage *address, socklen_t length, int backlog)
+{
+    int fd = listen_on(address, length, backlog);
+    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) ||
+        address->ss_family != AF_INET6)
+        return fd;
+    const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)address;
+    if (memcmp(&a->sin6_addr, &in6addr_any, sizeof in6addr_any) != 0)
+        return fd;
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = a->sin6_port};
+    struct sockaddr_storage ipv4 = {0};
+    memcpy(&ipv4, &any, sizeof any);
+    return listen_on(&ipv4, sizeof any, backlog);
 }

@@ -22,6 +22,10 @@ void address_format_host(const struct sockaddr_storage *address, char text[stati
 /* True if both are the same host, whatever the ports. */
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
+/* A non-blocking TCP socket that listens there; all addresses of IPv6 are those of IPv4 too, and of IPv4
+ * alone on a machine without IPv6.  -1 with errno. */
+int address_listen(const struct sockaddr_storage *address, socklen_t length, int backlog);
+
 /* Has the kernel probe a silent TCP peer after idle_s, then each interval_s; after `probes` without an
  * answer the connection fails. */
 void address_keep_alive(int fd, int idle_s, int interval_s, int probes);

@@ -1,4 +1,5 @@
 /* cmd_registers.c - `smart-connect registers`: a register map as a table, with a telegram's values. */
+#include "choices.h"
 #include "commands.h"
 #include "core/register_map.h"
 #include "core/text_out.h"
@@ -74,16 +75,10 @@ static void print_registers_help(void)
 
 static int unknown_map(const char *name)
 {
-    char names[200];
-    struct text_out out;
-    const struct register_map *map;
-    text_init(&out, names, sizeof names);
-    for (size_t i = 0; (map = register_map_at(i)) != NULL; i++) {
-        text_char(&out, ' ');
-        text_put(&out, map->name);
-    }
+    char choices[CHOICES_MAX];
+    choices_of_maps(choices);
     return command_usage_error("registers", "--map \"%.40s\" is no register map; there are%s", name,
-                               names);
+                               choices);
 }
 
 int command_registers(int argc, char **argv)

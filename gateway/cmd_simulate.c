@@ -1,7 +1,7 @@
 /* cmd_simulate.c - `smart-connect simulate`: a meter to try things with. */
 #include "address.h"
+#include "choices.h"
 #include "commands.h"
-#include "core/text_out.h"
 #include "loop.h"
 #include "sim/sim.h"
 
@@ -23,9 +23,10 @@ struct simulate;
 
 /* Where telegrams go. */
 struct sink {
-    const char *prefix; /* of --to */
+    const char *name; /* what --to says; a prefix of it where takes_rest */
     bool (*open)(struct simulate *s, const char *rest);
     bool (*send)(struct simulate *s, const uint8_t *bytes, size_t n);
+    bool takes_rest;
     bool paced;     /* at the meter's own pace unless --interval says otherwise */
     bool is_a_line; /* seven-bit senders show their parity */
 };
@@ -107,19 +108,14 @@ static bool open_tcp(struct simulate *s, const char *rest)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    const int on = 1;
     char text[ADDRESS_TEXT_MAX];
     if (!address_parse(rest, &address, &length)) {
         errno = EINVAL;
         return false;
     }
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = address_listen(&address, length, LISTENERS_MAX);
     s->listening = (struct loop_fd){.ready = on_connection, .fd = fd};
-    if (fd < 0)
-        return false;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, LISTENERS_MAX) < 0 ||
-        loop_watch(&s->loop, &s->listening, EPOLLIN) < 0)
+    if (fd < 0 || loop_watch(&s->loop, &s->listening, EPOLLIN) < 0)
         return false;
     length = sizeof address;
     getsockname(fd, (struct sockaddr *)&address, &length);
@@ -142,10 +138,10 @@ static bool send_tcp(struct simulate *s, const uint8_t *bytes, size_t n)
 }
 
 static const struct sink sinks[] = {
-    {"pty", open_pty, send_pty, true, true},
-    {"tcp:", open_tcp, send_tcp, true, false},
-    {"-", open_file, send_file, true, false},
-    {"", open_file, send_file, false, false}, /* any other text is a file's path */
+    {"pty", open_pty, send_pty, .paced = true, .is_a_line = true},
+    {"tcp:", open_tcp, send_tcp, .takes_rest = true, .paced = true},
+    {"-", open_file, send_file, .paced = true},
+    {"", open_file, send_file, .takes_rest = true}, /* any other text is a file's path */
 };
 
 /* --- the meter -------------------------------------------------------------------------------- */
@@ -212,16 +208,10 @@ static bool read_interval(const char *text, int64_t *interval_ms)
 
 static int unknown_profile(const char *name)
 {
-    char names[200];
-    struct text_out out;
-    const struct sim_profile *p;
-    text_init(&out, names, sizeof names);
-    for (size_t i = 0; (p = sim_profile_at(i)) != NULL; i++) {
-        text_char(&out, ' ');
-        text_put(&out, p->name);
-    }
+    char choices[CHOICES_MAX];
+    choices_of_profiles(choices);
     return command_usage_error("simulate", "--profile \"%.40s\" is no meter; there are%s", name,
-                               names);
+                               choices);
 }
 
 static int set_simulate_option(struct simulate *s, int flag, const char *value)
@@ -253,18 +243,23 @@ static int set_simulate_option(struct simulate *s, int flag, const char *value)
     }
 }
 
+static bool sink_fits(const struct sink *sink, const char *to)
+{
+    return sink->takes_rest ? strncmp(to, sink->name, strlen(sink->name)) == 0
+                            : strcmp(to, sink->name) == 0;
+}
+
 static const struct sink *find_sink(const char *to)
 {
     const struct sink *sink = sinks;
-    while (strncmp(to, sink->prefix, strlen(sink->prefix)) != 0 ||
-           (strchr(sink->prefix, ':') == NULL && sink->prefix[0] && strcmp(to, sink->prefix) != 0))
+    while (!sink_fits(sink, to))
         sink++;
     return sink;
 }
 
 static int run_simulation(struct simulate *s, const char *to)
 {
-    const char *rest = s->sink->prefix[0] == 't' ? to + strlen(s->sink->prefix) : to;
+    const char *rest = s->sink->takes_rest ? to + strlen(s->sink->name) : to;
     if (loop_init(&s->loop) < 0 || loop_stop_on_signals(&s->loop) < 0 || !s->sink->open(s, rest))
         return command_usage_error("simulate", "--to %s: %s", to, strerror(errno));
     sim_init(&s->meter, s->profile, s->seed, s->start_s);

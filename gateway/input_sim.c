@@ -1,4 +1,5 @@
 /* input_sim.c - the built-in simulated meter, at real pace. */
+#include "choices.h"
 #include "input.h"
 #include "sim/sim.h"
 
@@ -21,23 +22,17 @@ static struct input_sim *sim(struct input *in)
     return CONTAINER_OF(in, struct input_sim, base);
 }
 
-static void list_profiles(char *error, size_t cap, const char *wrong)
-{
-    int n = snprintf(error, cap, "\"%.40s\" is no simulated meter; there are", wrong);
-    const struct sim_profile *p;
-    for (size_t i = 0; (p = sim_profile_at(i)) != NULL && n > 0 && (size_t)n < cap; i++)
-        n += snprintf(error + n, cap - (size_t)n, " %s", p->name);
-}
-
 static bool sim_configure(struct input *in, const char *rest, char error[static INPUT_ERROR_MAX])
 {
     struct input_sim *s = sim(in);
-    char name[40];
+    char name[40], choices[CHOICES_MAX];
     size_t length, name_length = strcspn(rest, "?");
     snprintf(name, sizeof name, "%.*s", (int)name_length, rest);
     s->profile = sim_profile_find(name);
     if (!s->profile) {
-        list_profiles(error, INPUT_ERROR_MAX, name);
+        choices_of_profiles(choices);
+        snprintf(error, INPUT_ERROR_MAX, "\"%s\" is no simulated meter; there are%.180s", name,
+                 choices);
         return false;
     }
     if (!input_only_parameter(rest, "seed", error))

@@ -398,39 +398,6 @@ static const char *remedy(int error, const char *listen_text, char *text, size_t
     return text;
 }
 
-static int listen_on(const struct sockaddr_storage *address, socklen_t length)
-{
-    const int on = 1, off = 0;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (address->ss_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, (const struct sockaddr *)address, length) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-/* A machine without IPv6 has no [::]. */
-static int listen_on_any(const struct sockaddr_storage *address, socklen_t length)
-{
-    int fd = listen_on(address, length);
-    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) ||
-        address->ss_family != AF_INET6)
-        return fd;
-    const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)address;
-    if (memcmp(&a->sin6_addr, &in6addr_any, sizeof in6addr_any) != 0)
-        return fd;
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = a->sin6_port};
-    struct sockaddr_storage ipv4 = {0};
-    memcpy(&ipv4, &any, sizeof any);
-    return listen_on(&ipv4, sizeof any);
-}
-
 static bool start_listening(struct modbus_tcp *m, char error[static 200])
 {
     struct sockaddr_storage address;
@@ -441,7 +408,7 @@ static bool start_listening(struct modbus_tcp *m, char error[static 200])
                  m->settings.listen);
         return false;
     }
-    int fd = listen_on_any(&address, length);
+    int fd = address_listen(&address, length, BACKLOG);
     m->watch = (struct loop_fd){.ready = on_listen, .fd = fd};
     if (fd < 0 || loop_watch(m->loop, &m->watch, EPOLLIN) < 0) {
         int problem = errno;

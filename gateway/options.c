@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "choices.h"
 #include "identity.h"
 #include "mqtt.h"
 
@@ -43,10 +44,9 @@ static bool check_map(const char *text, char *error)
 {
     if (register_map_find(text))
         return true;
-    int n = snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no register map; there are", text);
-    const struct register_map *map;
-    for (size_t i = 0; (map = register_map_at(i)) != NULL && n < OPTION_ERROR_MAX; i++)
-        n += snprintf(error + n, (size_t)(OPTION_ERROR_MAX - n), " %s", map->name);
+    char choices[CHOICES_MAX];
+    choices_of_maps(choices);
+    snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no register map; there are%s", text, choices);
     return false;
 }
 
