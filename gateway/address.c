@@ -87,10 +87,32 @@ void address_format_host(const struct sockaddr_storage *address, char text[stati
 void address_format(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX])
 {
     char host[ADDRESS_TEXT_MAX];
-    /* the port stands at the same place in both kinds */
-    unsigned port = ntohs(((const struct sockaddr_in *)address)->sin_port);
     address_format_host(address, host);
-    snprintf(text, ADDRESS_TEXT_MAX, mapped_ipv4(address) ? "%.46s:%u" : "[%.46s]:%u", host, port);
+    snprintf(text, ADDRESS_TEXT_MAX, mapped_ipv4(address) ? "%.46s:%d" : "[%.46s]:%d", host,
+             address_port(address));
+}
+
+/* The port stands at the same place in both kinds. */
+int address_port(const struct sockaddr_storage *address)
+{
+    return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+void address_set_port(struct sockaddr_storage *address, int port)
+{
+    ((struct sockaddr_in *)address)->sin_port = htons((in_port_t)port);
+}
+
+socklen_t address_length(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+void address_reset(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
 }
 
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)

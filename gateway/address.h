@@ -19,6 +19,14 @@ void address_format(const struct sockaddr_storage *address, char text[static ADD
 /* Writes the address alone. */
 void address_format_host(const struct sockaddr_storage *address, char text[static ADDRESS_TEXT_MAX]);
 
+/* The port, its change, and the size of the struct that the kernel wants. */
+int address_port(const struct sockaddr_storage *address);
+void address_set_port(struct sockaddr_storage *address, int port);
+socklen_t address_length(const struct sockaddr_storage *address);
+
+/* Closes a TCP connection with a reset, so that the other side knows at once. */
+void address_reset(int fd);
+
 /* True if both are the same host, whatever the ports. */
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 

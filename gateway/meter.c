@@ -454,6 +454,25 @@ void meter_add_listener(struct meter *m, struct meter_listener *listener)
     *link = listener;
 }
 
+void meter_remove_listener(struct meter *m, struct meter_listener *listener)
+{
+    struct meter_listener **link = &m->listeners;
+    while (*link && *link != listener)
+        link = &(*link)->next;
+    if (*link)
+        *link = listener->next;
+}
+
+void meter_set(struct meter *m, const struct meter_settings *settings)
+{
+    m->settings.stale_after_ms = settings->stale_after_ms;
+    m->settings.derive = settings->derive;
+    m->derive_state = (struct derive_state){0};
+    if (m->sequence && !m->stale)
+        loop_set_timer(m->loop, &m->stale_timer,
+                       meter_stale_limit_ms(m) - (m->loop->now_ms - m->last_valid_ms));
+}
+
 const struct meter_snapshot *meter_latest(const struct meter *m)
 {
     return m->sequence ? &m->latest : NULL;

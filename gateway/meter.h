@@ -64,6 +64,13 @@ void meter_close(struct meter *m);
 /* The listener stays its owner's; it is not called for readings before it was added. */
 void meter_add_listener(struct meter *m, struct meter_listener *listener);
 
+/* From now on it is not called any more. */
+void meter_remove_listener(struct meter *m, struct meter_listener *listener);
+
+/* Other settings from now on, but for kind and time zone: the age limit at once, derived values with the next
+ * telegram. */
+void meter_set(struct meter *m, const struct meter_settings *settings);
+
 /* The latest reading, however old; NULL before the first. */
 const struct meter_snapshot *meter_latest(const struct meter *m);
 

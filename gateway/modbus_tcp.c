@@ -32,13 +32,14 @@ struct client {
     int64_t last_request_ms; /* last complete request, or the connection's begin */
     int64_t partial_since_ms;
     size_t received, unsent; /* bytes in the buffers */
+    uint64_t requests;
     struct sockaddr_storage address;
     uint8_t receive[RECEIVE_MAX], send[SEND_MAX];
 };
 
 struct modbus_tcp {
     struct loop *loop;
-    const struct meter *meter;
+    struct meter *meter;
     struct modbus_tcp_settings settings;
     struct meter_listener listener;
     struct loop_fd watch; /* the listening socket */
@@ -173,6 +174,7 @@ static bool answer_requests(struct client *c)
         }
         answer(c, &frame, rtu);
         c->last_request_ms = m->loop->now_ms;
+        c->requests++;
     }
     c->received -= used;
     if (used && c->received) {
@@ -252,7 +254,7 @@ static bool is_overdue(const struct client *c)
 static void on_sweep(struct loop_timer *timer)
 {
     struct modbus_tcp *m = CONTAINER_OF(timer, struct modbus_tcp, sweep);
-    for (int i = 0; i < m->settings.max_clients; i++) {
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++) {
         struct client *c = &m->clients[i];
         if (c->watch.fd < 0 || !is_overdue(c))
             continue;
@@ -266,19 +268,21 @@ static void on_sweep(struct loop_timer *timer)
 
 static struct client *free_place(struct modbus_tcp *m)
 {
-    for (int i = 0; i < m->settings.max_clients; i++)
-        if (m->clients[i].watch.fd < 0)
-            return &m->clients[i];
-    return NULL;
+    struct client *c = m->clients;
+    if (modbus_tcp_clients(m) >= m->settings.max_clients)
+        return NULL;
+    while (c->watch.fd >= 0)
+        c++;
+    return c;
 }
 
 /* The client idle longest among those from `address`, or among all (NULL). */
 static struct client *idle_longest(struct modbus_tcp *m, const struct sockaddr_storage *address)
 {
     struct client *found = NULL;
-    for (int i = 0; i < m->settings.max_clients; i++) {
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++) {
         struct client *c = &m->clients[i];
-        if ((!address || address_same_host(&c->address, address)) &&
+        if (c->watch.fd >= 0 && (!address || address_same_host(&c->address, address)) &&
             (!found || c->last_request_ms < found->last_request_ms))
             found = c;
     }
@@ -305,18 +309,10 @@ static struct client *make_place(struct modbus_tcp *m, const struct sockaddr_sto
     return c;
 }
 
-/* Closes with a reset, so that the other side knows at once. */
-static void reset_connection(int fd)
-{
-    const struct linger at_once = {.l_onoff = 1};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(fd);
-}
-
 static void refuse(struct modbus_tcp *m, int fd, const struct sockaddr_storage *address)
 {
     char who[ADDRESS_TEXT_MAX], holder[ADDRESS_TEXT_MAX], line[sizeof m->last_refusal];
-    reset_connection(fd);
+    address_reset(fd);
     m->counters.refused++;
     address_format_host(address, who);
     address_format_host(&idle_longest(m, NULL)->address, holder);
@@ -347,6 +343,7 @@ static void admit(struct modbus_tcp *m, int fd, const struct sockaddr_storage *a
     tune(fd);
     c->watch = (struct loop_fd){.ready = on_client, .fd = fd};
     c->received = c->unsent = 0;
+    c->requests = 0;
     c->last_request_ms = c->partial_since_ms = m->loop->now_ms;
     c->address = *address;
     m->counters.accepted++;
@@ -363,7 +360,7 @@ static void refuse_without_descriptor(struct modbus_tcp *m)
     close(m->reserve_fd);
     int fd = accept4(m->watch.fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
-        reset_connection(fd);
+        address_reset(fd);
     m->counters.refused++;
     m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -398,6 +395,22 @@ static const char *remedy(int error, const char *listen_text, char *text, size_t
     return text;
 }
 
+/* Listens there in place of where it listened before.  False with errno: it listens where it did. */
+static bool listen_at(struct modbus_tcp *m, const struct sockaddr_storage *address, socklen_t length)
+{
+    int fd = address_listen(address, length, BACKLOG);
+    if (fd < 0)
+        return false;
+    if (m->watch.fd >= 0) {
+        loop_watch(m->loop, &m->watch, 0);
+        close(m->watch.fd);
+    }
+    m->watch = (struct loop_fd){.ready = on_listen, .fd = fd};
+    length = sizeof m->bound;
+    getsockname(fd, (struct sockaddr *)&m->bound, &length);
+    return loop_watch(m->loop, &m->watch, EPOLLIN) == 0;
+}
+
 static bool start_listening(struct modbus_tcp *m, char error[static 200])
 {
     struct sockaddr_storage address;
@@ -408,21 +421,29 @@ static bool start_listening(struct modbus_tcp *m, char error[static 200])
                  m->settings.listen);
         return false;
     }
-    int fd = address_listen(&address, length, BACKLOG);
-    m->watch = (struct loop_fd){.ready = on_listen, .fd = fd};
-    if (fd < 0 || loop_watch(m->loop, &m->watch, EPOLLIN) < 0) {
-        int problem = errno;
-        snprintf(error, 200, "--modbus %.50s: %s; %s", m->settings.listen, strerror(problem),
-                 remedy(problem, m->settings.listen, help, sizeof help));
-        errno = problem;
-        return false;
-    }
-    length = sizeof m->bound;
-    getsockname(fd, (struct sockaddr *)&m->bound, &length);
-    return true;
+    if (listen_at(m, &address, length))
+        return true;
+    int problem = errno;
+    snprintf(error, 200, "--modbus %.50s: %s; %s", m->settings.listen, strerror(problem),
+             remedy(problem, m->settings.listen, help, sizeof help));
+    errno = problem;
+    return false;
 }
 
-static struct modbus_tcp *allocate(struct loop *l, const struct meter *meter,
+bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static 200])
+{
+    struct sockaddr_storage address = m->bound;
+    address_set_port(&address, port);
+    if (address_port(&m->bound) == port || listen_at(m, &address, address_length(&address)))
+        return true;
+    snprintf(error, 200, "port %d: %s", port,
+             errno == EADDRINUSE ? "another program uses it"
+             : errno == EACCES   ? "ports below 1024 need a privilege this process has not"
+                                 : strerror(errno));
+    return false;
+}
+
+static struct modbus_tcp *allocate(struct loop *l, struct meter *meter,
                                    const struct modbus_tcp_settings *settings)
 {
     struct modbus_tcp *m = calloc(1, sizeof *m);
@@ -432,6 +453,7 @@ static struct modbus_tcp *allocate(struct loop *l, const struct meter *meter,
     m->meter = meter;
     m->settings = *settings;
     m->listener = (struct meter_listener){.reading = serve_reading, .stale = serve_stale};
+    m->bank.image = &m->image;
     m->sweep.expired = on_sweep;
     m->watch.fd = -1;
     m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -442,10 +464,38 @@ static struct modbus_tcp *allocate(struct loop *l, const struct meter *meter,
     uint32_t version = settings->identity.firmware;
     snprintf(m->revision, sizeof m->revision, "%u.%u.%u", version >> 16 & 0xFF, version >> 8 & 0xFF,
              version & 0xFF);
+    return m;
+}
+
+/* Serves by these settings what the meter said last. */
+static void take_settings(struct modbus_tcp *m, const struct modbus_tcp_settings *settings)
+{
+    const struct meter_snapshot *latest = meter_latest(m->meter);
+    m->settings = *settings;
     m->bank = (struct modbus_bank){.image = &m->image,
                                    .refusal = MODBUS_TARGET_SILENT,
                                    .id = {"Smart Connect", settings->map->name, m->revision}};
-    return m;
+    if (latest)
+        serve_reading(&m->listener, latest);
+    if (meter_is_stale(m->meter) &&
+        (latest || (settings->stale != STALE_EXCEPTION && settings->stale != STALE_HOLD)))
+        serve_stale(&m->listener);
+}
+
+bool modbus_tcp_set(struct modbus_tcp *m, const struct modbus_tcp_settings *settings)
+{
+    struct register_image image;
+    if (!register_image_init(&image, settings->map))
+        return false;
+    if (settings->map != m->settings.map)
+        m->image = image;
+    while (modbus_tcp_clients(m) > settings->max_clients)
+        close_client(idle_longest(m, NULL));
+    struct modbus_tcp_settings mixed = *settings;
+    mixed.listen = m->settings.listen;
+    mixed.framing = m->settings.framing;
+    take_settings(m, &mixed);
+    return true;
 }
 
 struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
@@ -466,8 +516,7 @@ struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
         errno = problem;
         return NULL;
     }
-    if (settings->stale != STALE_EXCEPTION && settings->stale != STALE_HOLD)
-        serve_stale(&m->listener);
+    take_settings(m, settings);
     meter_add_listener(meter, &m->listener);
     loop_set_timer(l, &m->sweep, SWEEP_MS);
     return m;
@@ -477,6 +526,7 @@ void modbus_tcp_close(struct modbus_tcp *m)
 {
     if (!m)
         return;
+    meter_remove_listener(m->meter, &m->listener);
     for (int i = 0; i < MODBUS_CLIENTS_MAX; i++)
         if (m->clients[i].watch.fd >= 0)
             close_client(&m->clients[i]);
@@ -494,6 +544,11 @@ void modbus_tcp_address(const struct modbus_tcp *m, char text[static ADDRESS_TEX
     address_format(&m->bound, text);
 }
 
+int modbus_tcp_port(const struct modbus_tcp *m)
+{
+    return address_port(&m->bound);
+}
+
 struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m)
 {
     return m->counters;
@@ -502,7 +557,7 @@ struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m)
 int modbus_tcp_clients(const struct modbus_tcp *m)
 {
     int n = 0;
-    for (int i = 0; i < m->settings.max_clients; i++)
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++)
         n += m->clients[i].watch.fd >= 0;
     return n;
 }
@@ -510,4 +565,15 @@ int modbus_tcp_clients(const struct modbus_tcp *m)
 const char *modbus_tcp_last_refusal(const struct modbus_tcp *m)
 {
     return m->last_refusal;
+}
+
+bool modbus_tcp_client_at(const struct modbus_tcp *m, int i, struct modbus_tcp_client_info *info)
+{
+    const struct client *c = &m->clients[i];
+    if (c->watch.fd < 0)
+        return false;
+    address_format(&c->address, info->address);
+    info->idle_ms = idle_ms(c);
+    info->requests = c->requests;
+    return true;
 }

@@ -51,10 +51,28 @@ struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
                                    char error[static 200]);
 void modbus_tcp_close(struct modbus_tcp *m);
 
+/* Other settings from now on, connections stay but those above a lower max_clients: of these the ones
+ * idle longest go.  The listening address and the framing stay.  False: the map does not fit; nothing changed. */
+bool modbus_tcp_set(struct modbus_tcp *m, const struct modbus_tcp_settings *settings);
+
+/* Listens at another port of the same address.  Connections stay.  False: `error` says why, and the old port
+ * is still served. */
+bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static 200]);
+
 /* The address and port that are bound. */
 void modbus_tcp_address(const struct modbus_tcp *m, char text[static ADDRESS_TEXT_MAX]);
+int modbus_tcp_port(const struct modbus_tcp *m);
 struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m);
 int modbus_tcp_clients(const struct modbus_tcp *m);
+
+struct modbus_tcp_client_info {
+    char address[ADDRESS_TEXT_MAX]; /* with its port */
+    int64_t idle_ms;                /* since its last complete request, or since it connected */
+    uint64_t requests;
+};
+
+/* What is at place i, 0..MODBUS_CLIENTS_MAX-1.  False: nobody. */
+bool modbus_tcp_client_at(const struct modbus_tcp *m, int i, struct modbus_tcp_client_info *info);
 /* The last refusal as people read it ("refused 192.0.2.7, in use by 192.0.2.5"); "" if there was none. */
 const char *modbus_tcp_last_refusal(const struct modbus_tcp *m);
 

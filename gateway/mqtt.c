@@ -24,6 +24,7 @@ enum {
 struct broker {
     char host[MQTT_HOST_MAX];
     int port;
+    bool tls;
 };
 
 /* One attempt to connect; belongs to the worker while it runs. */
@@ -39,18 +40,20 @@ struct attempt {
 
 struct mqtt {
     struct loop *loop;
-    const struct meter *meter;
+    struct meter *meter;
     struct meter_listener listener;
     struct loop_timer retry, housekeeping;
     struct loop_fd watch;     /* the connection, while there is one */
     struct mosquitto *client; /* NULL: not connected */
     struct attempt *attempt;
-    struct mqtt_settings settings;
     struct broker broker;
+    int keepalive_s;
     int64_t retry_limit_ms;
     bool loss_logged;
-    bool reading_waits; /* for the connection: the latest one, which was not sent yet */
-    struct mqtt_counters counters;
+    char problem[MQTT_ERROR_MAX]; /* why the last attempt failed or the connection was lost */
+    bool reading_waits;           /* for the connection: the latest one, which was not sent yet */
+    struct mqtt_counters *counters;
+    char site[MQTT_SITE_MAX + 1], serial[41], username[MQTT_SECRET_MAX], password[MQTT_SECRET_MAX];
     char status_topic[MQTT_TOPIC_MAX], power_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
     char message[MESSAGE_POWER_INSTANT_MAX];
 };
@@ -97,19 +100,30 @@ static bool parse_broker(const char *url, struct broker *b, char error[static MQ
                  url);
         return false;
     }
-    if (!is_secure && b->port != TLS_PORT)
-        return true;
-    snprintf(error, MQTT_ERROR_MAX,
-             "broker \"%.80s\" means TLS, which this version cannot do yet; use mqtt:// with "
-             "another port",
-             url);
-    return false;
+    b->tls = is_secure || b->port == TLS_PORT;
+    return true;
+}
+
+bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX])
+{
+    struct broker b;
+    return parse_broker(url, &b, error);
+}
+
+static bool can_connect(const struct broker *b, const char *url, char error[static MQTT_ERROR_MAX])
+{
+    if (b->tls)
+        snprintf(error, MQTT_ERROR_MAX,
+                 "broker \"%.80s\" means TLS, which this version cannot do yet; use mqtt:// with "
+                 "another port",
+                 url);
+    return !b->tls;
 }
 
 bool mqtt_check_broker(const char *url, char error[static MQTT_ERROR_MAX])
 {
     struct broker b;
-    return parse_broker(url, &b, error);
+    return parse_broker(url, &b, error) && can_connect(&b, url, error);
 }
 
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
@@ -122,9 +136,9 @@ bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
                      site);
             return false;
         }
-    if (n <= 64)
+    if (n <= MQTT_SITE_MAX)
         return true;
-    snprintf(error, MQTT_ERROR_MAX, "site \"%.60s...\": at most 64 bytes", site);
+    snprintf(error, MQTT_ERROR_MAX, "site \"%.60s...\": at most %d bytes", site, MQTT_SITE_MAX);
     return false;
 }
 
@@ -187,7 +201,8 @@ static int64_t retry_delay_ms(struct mqtt *m)
 
 static void retry_later(struct mqtt *m, const char *why)
 {
-    m->counters.event_errors++;
+    m->counters->event_errors++;
+    snprintf(m->problem, sizeof m->problem, "%s", why);
     if (!m->loss_logged)
         log_warning("mqtt", "%s port %d: %s; trying again", m->broker.host, m->broker.port, why);
     m->loss_logged = true;
@@ -237,14 +252,14 @@ static void on_housekeeping(struct loop_timer *timer)
 static void publish(struct mqtt *m, const char *topic, const char *message, size_t length)
 {
     if (mosquitto_want_write(m->client)) {
-        m->counters.dropped++;
+        m->counters->dropped++;
         return;
     }
     int result = mosquitto_publish(m->client, NULL, topic, (int)length, message, 0, false);
     if (result == MOSQ_ERR_SUCCESS)
-        m->counters.sent++;
+        m->counters->sent++;
     else
-        m->counters.dropped++;
+        m->counters->dropped++;
     carry_on(m, result);
 }
 
@@ -254,14 +269,14 @@ static void publish_reading(struct meter_listener *listener, const struct meter_
     struct mqtt *m = CONTAINER_OF(listener, struct mqtt, listener);
     struct text_out out;
     if (!m->client) {
-        m->counters.dropped += m->reading_waits;
+        m->counters->dropped += m->reading_waits;
         m->reading_waits = true;
         return;
     }
     text_init(&out, m->message, sizeof m->message);
     message_power_instant(&out, &latest->reading);
     if (out.overflow)
-        m->counters.dropped++;
+        m->counters->dropped++;
     else
         publish(m, m->power_topic, m->message, out.length);
 }
@@ -274,21 +289,21 @@ static void ignore_stale(struct meter_listener *listener)
 
 /* --- attempts ---------------------------------------------------------------------------------- */
 
-static int say_status(const struct mqtt *m, const char *status)
+static int publish_status(struct mosquitto *client, const char *topic, const char *status)
 {
-    return mosquitto_publish(m->client, NULL, m->status_topic, (int)strlen(status), status, 1, true);
+    return mosquitto_publish(client, NULL, topic, (int)strlen(status), status, 1, true);
 }
 
 static void use_connection(struct mqtt *m, struct mosquitto *client)
 {
     m->client = client;
     m->watch = (struct loop_fd){.ready = on_broker, .fd = mosquitto_socket(client)};
-    m->counters.connects++;
+    m->counters->connects++;
     m->retry_limit_ms = 2 * RETRY_MIN_MS;
     m->loss_logged = false;
     log_info("mqtt", "connected to %s port %d", m->broker.host, m->broker.port);
     loop_set_timer(m->loop, &m->housekeeping, HOUSEKEEPING_MS);
-    carry_on(m, say_status(m, "online"));
+    carry_on(m, publish_status(m->client, m->status_topic, "online"));
     if (m->client && m->reading_waits && !meter_is_stale(m->meter))
         publish_reading(&m->listener, meter_latest(m->meter));
     m->reading_waits = false;
@@ -315,7 +330,7 @@ static void on_attempt_done(struct worker_job *job)
 static struct mosquitto *make_client(const struct mqtt *m, struct attempt *a)
 {
     char id[64];
-    snprintf(id, sizeof id, "smart-connect-%.40s", m->settings.serial);
+    snprintf(id, sizeof id, "smart-connect-%.40s", m->serial);
     struct mosquitto *client = mosquitto_new(id, true, a);
     if (!client)
         return NULL;
@@ -323,8 +338,8 @@ static struct mosquitto *make_client(const struct mqtt *m, struct attempt *a)
     mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
     int result =
         mosquitto_will_set(client, m->status_topic, (int)strlen("offline"), "offline", 1, true);
-    if (result == MOSQ_ERR_SUCCESS && m->settings.username[0])
-        result = mosquitto_username_pw_set(client, m->settings.username, m->settings.password);
+    if (result == MOSQ_ERR_SUCCESS && m->username[0])
+        result = mosquitto_username_pw_set(client, m->username, m->password);
     if (result == MOSQ_ERR_SUCCESS)
         return client;
     mosquitto_destroy(client);
@@ -339,7 +354,7 @@ static void start_attempt(struct mqtt *m)
         a->job.done = on_attempt_done;
         a->owner = m;
         a->broker = m->broker;
-        a->keepalive_s = m->settings.keepalive_s;
+        a->keepalive_s = m->keepalive_s;
         a->connack = -1;
         a->client = make_client(m, a);
     }
@@ -363,14 +378,25 @@ static void on_mqtt_retry(struct loop_timer *timer)
 static void name_topic(const struct mqtt *m, const char *end, char topic[static MQTT_TOPIC_MAX])
 {
     snprintf(topic, MQTT_TOPIC_MAX, "devices/%s/smart-connect/%.40s/%s",
-             m->settings.site[0] ? m->settings.site : "default", m->settings.serial, end);
+             m->site[0] ? m->site : "default", m->serial, end);
+}
+
+static void copy_settings(struct mqtt *m, const struct mqtt_settings *s)
+{
+    snprintf(m->site, sizeof m->site, "%s", s->site);
+    snprintf(m->serial, sizeof m->serial, "%s", s->serial);
+    snprintf(m->username, sizeof m->username, "%s", s->username);
+    snprintf(m->password, sizeof m->password, "%s", s->password);
+    m->keepalive_s = s->keepalive_s;
+    m->counters = s->counters;
 }
 
 struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_settings *settings,
                        char error[static MQTT_ERROR_MAX])
 {
     struct broker broker;
-    if (!parse_broker(settings->broker, &broker, error) || !mqtt_check_site(settings->site, error))
+    if (!parse_broker(settings->broker, &broker, error) ||
+        !can_connect(&broker, settings->broker, error) || !mqtt_check_site(settings->site, error))
         return NULL;
     struct mqtt *m = calloc(1, sizeof *m);
     if (!m) {
@@ -379,8 +405,8 @@ struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_se
     }
     m->loop = l;
     m->meter = meter;
-    m->settings = *settings;
     m->broker = broker;
+    copy_settings(m, settings);
     m->retry_limit_ms = 2 * RETRY_MIN_MS;
     m->retry.expired = on_mqtt_retry;
     m->housekeeping.expired = on_housekeeping;
@@ -394,31 +420,83 @@ struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_se
     return m;
 }
 
-/* Gives the broker a moment to take what waits. */
-static void say_goodbye(struct mqtt *m)
+/* Says `offline` and gives the broker a moment to take it.  Blocks that long. */
+static void say_goodbye(struct mosquitto *client, const char *status_topic)
 {
     int64_t until_ms = loop_clock_ms() + GOODBYE_MS;
-    loop_watch(m->loop, &m->watch, 0);
-    int result = say_status(m, "offline");
+    int result = publish_status(client, status_topic, "offline");
     if (result == MOSQ_ERR_SUCCESS)
-        result = mosquitto_disconnect(m->client);
-    while (result == MOSQ_ERR_SUCCESS && mosquitto_want_write(m->client) &&
-           loop_clock_ms() < until_ms)
-        result = mosquitto_loop(m->client, 50, 1);
-    mosquitto_destroy(m->client);
+        result = mosquitto_disconnect(client);
+    while (result == MOSQ_ERR_SUCCESS && mosquitto_want_write(client) && loop_clock_ms() < until_ms)
+        result = mosquitto_loop(client, 50, 1);
+    mosquitto_destroy(client);
+}
+
+/* Takes the door out of the house; what is left is the connection, if there is one. */
+static struct mosquitto *detach(struct mqtt *m)
+{
+    struct mosquitto *client = m->client;
+    meter_remove_listener(m->meter, &m->listener);
+    loop_cancel_timer(m->loop, &m->retry);
+    loop_cancel_timer(m->loop, &m->housekeeping);
+    if (client)
+        loop_watch(m->loop, &m->watch, 0);
+    if (m->attempt)
+        m->attempt->owner = NULL;
+    return client;
+}
+
+static void forget(struct mqtt *m)
+{
+    explicit_bzero(m->password, sizeof m->password);
+    free(m);
 }
 
 void mqtt_close(struct mqtt *m)
 {
     if (!m)
         return;
-    loop_cancel_timer(m->loop, &m->retry);
-    loop_cancel_timer(m->loop, &m->housekeeping);
-    if (m->client)
-        say_goodbye(m);
-    if (m->attempt)
-        m->attempt->owner = NULL;
-    free(m);
+    struct mosquitto *client = detach(m);
+    if (client)
+        say_goodbye(client, m->status_topic);
+    forget(m);
+}
+
+/* A connection on its way out, on the worker's thread. */
+struct farewell {
+    struct worker_job job;
+    struct mosquitto *client;
+    char status_topic[MQTT_TOPIC_MAX];
+};
+
+static void run_farewell(struct worker_job *job)
+{
+    struct farewell *f = CONTAINER_OF(job, struct farewell, job);
+    say_goodbye(f->client, f->status_topic);
+}
+
+static void on_farewell_done(struct worker_job *job)
+{
+    free(CONTAINER_OF(job, struct farewell, job));
+}
+
+void mqtt_leave(struct mqtt *m)
+{
+    if (!m)
+        return;
+    struct mosquitto *client = detach(m);
+    struct farewell *f = client ? calloc(1, sizeof *f) : NULL;
+    if (f) {
+        f->job.run = run_farewell;
+        f->job.done = on_farewell_done;
+        f->client = client;
+        memcpy(f->status_topic, m->status_topic, sizeof f->status_topic);
+    }
+    if (client && (!f || worker_start(m->loop, &f->job) < 0)) {
+        mosquitto_destroy(client); /* without a word: the last will says it */
+        free(f);
+    }
+    forget(m);
 }
 
 const char *mqtt_broker_host(const struct mqtt *m)
@@ -441,7 +519,7 @@ bool mqtt_is_connected(const struct mqtt *m)
     return m->client != NULL;
 }
 
-struct mqtt_counters mqtt_get_counters(const struct mqtt *m)
+const char *mqtt_problem(const struct mqtt *m)
 {
-    return m->counters;
+    return m->client ? "" : m->problem;
 }

@@ -12,15 +12,12 @@
 
 #include "meter.h"
 
-enum { MQTT_ERROR_MAX = 200, MQTT_HOST_MAX = 128, MQTT_TOPIC_MAX = 256 };
-
-struct mqtt_settings {
-    const char *broker; /* mqtt://host[:port] */
-    const char *site;   /* "" is written `default` in topics */
-    const char *serial;
-    const char *username; /* "" = none */
-    const char *password;
-    int keepalive_s; /* also how soon a half-open connection is found */
+enum {
+    MQTT_ERROR_MAX = 200,
+    MQTT_HOST_MAX = 128,
+    MQTT_TOPIC_MAX = 256,
+    MQTT_SITE_MAX = 64,   /* bytes */
+    MQTT_SECRET_MAX = 257 /* of a user name or password, with its NUL */
 };
 
 struct mqtt_counters {
@@ -29,27 +26,44 @@ struct mqtt_counters {
     uint64_t sent, dropped; /* messages */
 };
 
+struct mqtt_settings {
+    const char *broker; /* mqtt://host[:port] */
+    const char *site;   /* "" is written `default` in topics */
+    const char *serial;
+    const char *username; /* "" = none */
+    const char *password;
+    int keepalive_s;                /* also how soon a half-open connection is found */
+    struct mqtt_counters *counters; /* the caller's, and counted on: one broker after another */
+};
+
 struct mqtt;
 
-/* Checks a broker URL, a site; false: `error` says in one line what is wrong. */
+/* Checks the form of a broker URL; whether this version can connect there, too; the name of a site.
+ * False: `error` says in one line what is wrong. */
+bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX]);
 bool mqtt_check_broker(const char *url, char error[static MQTT_ERROR_MAX]);
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX]);
 
-/* Starts connecting, and publishes each reading of the meter from then on.  The strings stay the
- * caller's.  NULL: `error` says why the settings cannot be used. */
+/* Starts connecting, and publishes each reading of the meter from then on.  The strings are copied.
+ * NULL: `error` says why the settings cannot be used. */
 struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_settings *settings,
                        char error[static MQTT_ERROR_MAX]);
 
 /* Says `offline` and disconnects; waits at most half a second for the broker to take it. */
 void mqtt_close(struct mqtt *m);
 
+/* The same without waiting here: the goodbye goes on by itself while another connection may begin. */
+void mqtt_leave(struct mqtt *m);
+
 /* The broker, and the topic filter that takes in all we publish. */
 const char *mqtt_broker_host(const struct mqtt *m);
 int mqtt_broker_port(const struct mqtt *m);
 const char *mqtt_topics(const struct mqtt *m);
 
-/* True from the broker's yes until the connection is lost; and what happened since start. */
+/* True from the broker's yes until the connection is lost. */
 bool mqtt_is_connected(const struct mqtt *m);
-struct mqtt_counters mqtt_get_counters(const struct mqtt *m);
+
+/* Why there is no connection; "" while there is one, and before the first attempt ended. */
+const char *mqtt_problem(const struct mqtt *m);
 
 #endif

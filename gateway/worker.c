@@ -16,14 +16,21 @@ static void *run_job(void *argument)
     return NULL;
 }
 
+void worker_join(struct worker_job *job)
+{
+    if (!job->busy)
+        return;
+    loop_watch(job->loop, &job->finished, 0);
+    pthread_join(job->thread, NULL);
+    close(job->finished.fd);
+    job->busy = false;
+}
+
 static void on_finished(struct loop_fd *watch, uint32_t events)
 {
     struct worker_job *job = CONTAINER_OF(watch, struct worker_job, finished);
     (void)events;
-    loop_watch(job->loop, watch, 0);
-    close(watch->fd);
-    pthread_join(job->thread, NULL);
-    job->busy = false;
+    worker_join(job);
     job->done(job);
 }
 

@@ -22,4 +22,7 @@ struct worker_job {
 /* Starts job->run on a thread.  0, or -1 with errno; done is not called then. */
 int worker_start(struct loop *l, struct worker_job *job);
 
+/* Waits for a job that is under way, and drops it: done is not called.  For the end of the process. */
+void worker_join(struct worker_job *job);
+
 #endif
