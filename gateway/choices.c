@@ -4,6 +4,12 @@
 #include "core/text_out.h"
 #include "sim/sim.h"
 
+const char *const choices_grid[] = {"auto", "star", "delta", NULL};
+const char *const choices_current[] = {"meter", "signed", "derived", NULL};
+const char *const choices_word_order[] = {"normal", "swapped", NULL};
+const char *const choices_unknown[] = {"zero", "nan", NULL};
+const char *const choices_stale[] = {"exception", "hold", "zero", "high-current", NULL};
+
 static void add_name(struct text_out *out, const char *name)
 {
     text_char(out, ' ');

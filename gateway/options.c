@@ -12,12 +12,7 @@
 #include <string.h>
 
 static const char *const kinds[] = {"auto", "p1", "tic", NULL};
-static const char *const grids[] = {"auto", "star", "delta", NULL};
-static const char *const currents[] = {"meter", "signed", "derived", NULL};
 static const char *const framings[] = {"mbap", "rtu", NULL};
-static const char *const word_orders[] = {"normal", "swapped", NULL};
-static const char *const unknowns[] = {"zero", "nan", NULL};
-static const char *const stales[] = {"exception", "hold", "zero", "high-current", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
 static bool check_meter(const char *text, char *error)
@@ -85,10 +80,10 @@ const struct option_row option_rows[] = {
     {"meter", "meter-utc-offset", "H", "1",
      "hours the meter's winter time is ahead of UTC (Lithuania: 2)", NUMBER(meter_utc_offset_h, -11, 14)},
     {"meter", "grid", "GRID", "auto",
-     "auto judges Belgian 3x230 V grids without neutral by the meter", CHOICE(grid, grids)},
+     "auto judges Belgian 3x230 V grids without neutral by the meter", CHOICE(grid, choices_grid)},
     {"meter", "current", "MODE", "meter",
      "phase currents: as the meter sends them (unsigned), with the sign of\n"
-     "the phase's power, or power / voltage where that is finer", CHOICE(current, currents)},
+     "the phase's power, or power / voltage where that is finer", CHOICE(current, choices_current)},
     {"meter", "estimate-u31", NULL, "off",
      "delta grid: estimate the line voltage no telegram holds", SWITCH(estimate_u31)},
 
@@ -104,11 +99,11 @@ const struct option_row option_rows[] = {
     {"modbus", "modbus-framing", "FRAMING", "mbap",
      "how requests are wrapped: Modbus TCP, or RTU over TCP", CHOICE(modbus_framing, framings)},
     {"modbus", "word-order", "ORDER", "swapped",
-     "of 32-bit values: swapped = low word first, as the real meter", CHOICE(word_order, word_orders)},
+     "of 32-bit values: swapped = low word first, as the real meter", CHOICE(word_order, choices_word_order)},
     {"modbus", "unknown", "WHAT", "zero",
-     "what a register reads while its value is unknown", CHOICE(unknown, unknowns)},
+     "what a register reads while its value is unknown", CHOICE(unknown, choices_unknown)},
     {"modbus", "stale", "WHAT", "exception",
-     "what is answered while the reading is too old", CHOICE(stale, stales)},
+     "what is answered while the reading is too old", CHOICE(stale, choices_stale)},
     {"modbus", "stale-current", "A", "80",
      "amperes per phase shown with --stale high-current", NUMBER(stale_current_a, 1, 10000)},
 
@@ -121,6 +116,18 @@ const struct option_row option_rows[] = {
      "file whose first line is the password", TEXT(mqtt_password_file, NULL)},
     {"mqtt", "mqtt-keepalive", "S", "30",
      "seconds; also how soon a dead connection is found", NUMBER(mqtt_keepalive_s, 5, 3600)},
+
+    {"http", "https", "ADDR:PORT", "443",
+     "where the page and the API are served: PORT, ADDR:PORT, [IPV6]:PORT or off;\n"
+     "the login is in the state folder, see smart-connect label", TEXT(https, check_listen)},
+    {"http", "http", "ADDR:PORT", "80",
+     "where a plain page leads to the secure one; off: nowhere", TEXT(http, check_listen)},
+    {"http", "http-names", "NAMES", "",
+     "further names and addresses this box is reached at, with commas", TEXT(http_names, NULL)},
+    {"http", "https-cert", "PATH", "",
+     "certificate chain (PEM) in place of the self-signed one", TEXT(https_cert, NULL)},
+    {"http", "https-key", "PATH", "",
+     "its private key (PEM)", TEXT(https_key, NULL)},
 
     {"device", "state", "DIR", "/var/lib/smart-connect",
      "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},

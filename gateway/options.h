@@ -33,6 +33,12 @@ struct options {
     char mqtt_username[OPTION_TEXT_MAX];
     char mqtt_password_file[OPTION_TEXT_MAX];
     int mqtt_keepalive_s;
+    /* [http] */
+    char http[OPTION_TEXT_MAX];
+    char https[OPTION_TEXT_MAX];
+    char http_names[OPTION_TEXT_MAX];
+    char https_cert[OPTION_TEXT_MAX];
+    char https_key[OPTION_TEXT_MAX];
     /* [device] */
     char state[OPTION_TEXT_MAX];
     char serial[OPTION_TEXT_MAX];

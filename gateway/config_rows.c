@@ -1,0 +1,174 @@
+/* config_rows.c - the table of settings, and what a single value must be. */
+#include "choices.h"
+#include "config.h"
+#include "core/register_map.h"
+#include "mqtt.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const interfaces[] = {"Ethernet", "WiFi", NULL};
+static const char *const ip_modes[] = {"DHCP", "Static", NULL};
+
+/* Writes the usual spelling over what was meant: SPEC 4 lets the maker's name and the case be left out. */
+static bool check_map(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    char choices[CHOICES_MAX];
+    const struct register_map *map = register_map_find(text);
+    if (map) {
+        snprintf(text, CONFIG_TEXT_MAX, "%s", map->name);
+        return true;
+    }
+    choices_of_maps(choices);
+    snprintf(detail, CONFIG_DETAIL_MAX, "no such register map; there are%s", choices);
+    return false;
+}
+
+/* An address one machine can have or be reached at: not 0.x, 127.x, 224.x and above. */
+static bool check_address(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    struct in_addr a;
+    if (inet_pton(AF_INET, text, &a) != 1) {
+        snprintf(detail, CONFIG_DETAIL_MAX, "no IPv4 address; write it like 192.168.1.20");
+        return false;
+    }
+    unsigned first = ntohl(a.s_addr) >> 24;
+    if (first != 0 && first != 127 && first < 224)
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "not the address of one machine in a network");
+    return false;
+}
+
+static bool check_netmask(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits <= 2 && text[digits] == 0 && (text[0] != '0' || digits == 1) &&
+        strtol(text, NULL, 10) <= 32)
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX,
+             "the number of network bits, \"0\" to \"32\"; \"24\" is 255.255.255.0");
+    return false;
+}
+
+static bool check_wifi_password(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    size_t n = strlen(text);
+    bool printable = true;
+    for (const char *p = text; *p; p++)
+        printable = printable && *p >= ' ' && *p <= '~';
+    if (printable && (n <= 63 || strspn(text, "0123456789abcdefABCDEF") == n))
+        return true;
+    snprintf(
+        detail, CONFIG_DETAIL_MAX,
+        "a WPA2 password: 8 to 63 letters, digits and signs without accents, or 64 hex digits");
+    return false;
+}
+
+static bool check_broker(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    char why[MQTT_ERROR_MAX];
+    if (mqtt_check_url(text, why))
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
+    return false;
+}
+
+static bool check_site(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    char why[MQTT_ERROR_MAX];
+    if (mqtt_check_site(text, why))
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
+    return false;
+}
+
+static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    for (const char *p = text; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("-._~+/=", *p)) {
+            snprintf(detail, CONFIG_DETAIL_MAX, "letters, digits and - . _ ~ + / = only");
+            return false;
+        }
+    return true;
+}
+
+/* clang-format off */
+#define OFFSET(field) .offset = offsetof(struct config, field)
+#define DEFAULT_IS(field) .option = 1 + offsetof(struct options, field)
+#define TEXT(field, low, high, test) \
+    OFFSET(field), .type = CONFIG_TEXT, .min = (low), .max = (high), .check = (test)
+#define SECRET(field, low, high, test) TEXT(field, low, high, test), .secret = true
+#define NUMBER(field, low, high) OFFSET(field), .type = CONFIG_NUMBER, .min = (low), .max = (high)
+#define CHOICE(field, names) OFFSET(field), .type = CONFIG_CHOICE, .choices = (names)
+#define SWITCH(field) OFFSET(field), .type = CONFIG_SWITCH
+#define IP_ROWS(interface, field) \
+    {"/" interface "/IpMode", "DHCP", "where the IPv4 address comes from", \
+     DOOR_NETWORK, CHOICE(field.mode, ip_modes)}, \
+    {"/" interface "/StaticIPv4/IpAddress", "", "static address", \
+     DOOR_NETWORK, TEXT(field.address, 7, 15, check_address)}, \
+    {"/" interface "/StaticIPv4/Netmask", "24", "bits of the network: \"24\" is 255.255.255.0", \
+     DOOR_NETWORK, TEXT(field.netmask, 1, 2, check_netmask)}, \
+    {"/" interface "/StaticIPv4/Gateway", "", "router or charger; empty: none", \
+     DOOR_NETWORK, TEXT(field.gateway, 7, 15, check_address)}, \
+    {"/" interface "/StaticIPv4/DNS", "", "name server, may be the gateway; empty: none", \
+     DOOR_NETWORK, TEXT(field.dns, 7, 15, check_address)}
+
+const struct config_row config_rows[] = {
+    {"/MeterType", "PhoenixContact-EMPro", "the meter that is emulated: name of a register map",
+     DOOR_MODBUS, TEXT(meter_type, 1, 64, check_map), DEFAULT_IS(map)},
+
+    {"/DefaultNetIf", "Ethernet", "the interface that is used; one at a time",
+     DOOR_NETWORK, CHOICE(default_interface, interfaces)},
+    IP_ROWS("Ethernet", ethernet),
+    IP_ROWS("WiFi", wifi),
+    {"/WiFi/ConnectionData/WiFiSSID", "", "name of the Wi-Fi network, at most 32 bytes",
+     DOOR_NETWORK, TEXT(wifi_ssid, 1, 32, NULL)},
+    {"/WiFi/ConnectionData/WiFiPassword", "", "its WPA2 password",
+     DOOR_NETWORK, SECRET(wifi_password, 8, 64, check_wifi_password)},
+
+    {"/MQTT/Enabled", "true", "MQTT is on when this is true and a broker is set",
+     DOOR_MQTT, SWITCH(mqtt_enabled)},
+    {"/MQTT/Broker", "", "mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS; port 8883 always means TLS",
+     DOOR_MQTT, TEXT(mqtt_broker, 1, 200, check_broker), DEFAULT_IS(mqtt)},
+    {"/MQTT/Site", "", "identifier of the installation in topics; empty is written `default`",
+     DOOR_MQTT, TEXT(mqtt_site, 1, 64, check_site), DEFAULT_IS(mqtt_site)},
+    {"/MQTT/Username", "", "empty: the device certificate identifies the box",
+     DOOR_MQTT, TEXT(mqtt_username, 1, 128, NULL), DEFAULT_IS(mqtt_username)},
+    {"/MQTT/Password", "", "of the user name",
+     DOOR_MQTT, SECRET(mqtt_password, 1, 200, NULL)},
+    {"/MQTT/Keepalive", "30", "seconds; also how soon a dead connection is found",
+     DOOR_MQTT, NUMBER(mqtt_keepalive_s, 5, 3600), DEFAULT_IS(mqtt_keepalive_s)},
+
+    {"/Modbus/Port", "502", "TCP port of the Modbus server",
+     DOOR_MODBUS_PORT, NUMBER(modbus_port, 1, 65535)},
+    {"/Modbus/MaxClients", "4", "clients at the same time",
+     DOOR_MODBUS, NUMBER(modbus_clients, 1, MODBUS_CLIENTS_MAX), DEFAULT_IS(modbus_clients)},
+    {"/Modbus/IdleTimeout", "60", "seconds without a request after which a client goes; 0: never",
+     DOOR_MODBUS, NUMBER(modbus_idle_timeout_s, 0, 86400), DEFAULT_IS(modbus_idle_timeout_s)},
+    {"/Modbus/WordOrder", "swapped", "of 32-bit values: swapped is low word first, as the real meter",
+     DOOR_MODBUS, CHOICE(word_order, choices_word_order), DEFAULT_IS(word_order)},
+    {"/Modbus/Unknown", "zero", "what a register reads while its value is unknown",
+     DOOR_MODBUS, CHOICE(unknown, choices_unknown), DEFAULT_IS(unknown)},
+    {"/Modbus/Stale", "exception", "what is answered while the reading is too old",
+     DOOR_MODBUS, CHOICE(stale, choices_stale), DEFAULT_IS(stale)},
+    {"/Modbus/StaleCurrent", "80", "amperes per phase shown with high-current",
+     DOOR_MODBUS, NUMBER(stale_current_a, 1, 10000), DEFAULT_IS(stale_current_a)},
+
+    {"/Meter/StaleAfter", "0", "seconds after which a reading is too old; 0: by the meter's own pace",
+     DOOR_METER, NUMBER(stale_after_s, 0, 3600), DEFAULT_IS(stale_after_s)},
+    {"/Meter/Grid", "auto", "auto judges Belgian 3x230 V grids without neutral by the meter",
+     DOOR_METER, CHOICE(grid, choices_grid), DEFAULT_IS(grid)},
+    {"/Meter/Current", "meter", "phase currents: as sent, with the sign of the power, or power / voltage",
+     DOOR_METER, CHOICE(current, choices_current), DEFAULT_IS(current)},
+    {"/Meter/EstimateU31", "false", "delta grid: estimate the line voltage no telegram holds",
+     DOOR_METER, SWITCH(estimate_u31), DEFAULT_IS(estimate_u31)},
+
+    {"/Metrics/Token", "", "lets a reader of /metrics in without the login; empty: nobody",
+     DOOR_METRICS, SECRET(metrics_token, 16, 128, check_token)},
+};
+const size_t config_row_count = sizeof config_rows / sizeof config_rows[0];
+_Static_assert(sizeof config_rows / sizeof config_rows[0] <= 64, "config.was_set has 64 bits");
+/* clang-format on */

@@ -1,0 +1,221 @@
+#include "settings.h"
+
+#include "atomic_file.h"
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define CONFIG_FILE "config.json"
+#define DAMAGED_FILE "config.json.damaged"
+#define NEWER_FILE "config.json.newer"
+
+static void name_version(struct settings *s)
+{
+    snprintf(s->etag, sizeof s->etag, "\"%08x-%u\"", s->start, s->revision);
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static void note_problem(struct settings *s, const struct config_errors *errors,
+                         enum config_file_result result)
+{
+    if (result == CONFIG_FILE_DAMAGED)
+        snprintf(
+            s->problem, sizeof s->problem,
+            "the stored configuration was damaged: defaults are used, and the file is kept as %s",
+            DAMAGED_FILE);
+    else if (errors->count)
+        snprintf(s->problem, sizeof s->problem,
+                 "%s in the stored configuration cannot be used (%.120s): the default holds",
+                 errors->list[0].pointer, errors->list[0].detail);
+    if (s->problem[0])
+        log_warning("settings", "%s/%s: %s", s->state_dir, CONFIG_FILE, s->problem);
+}
+
+static void take_file(struct settings *s, const char *text, size_t length)
+{
+    struct config_errors errors;
+    enum config_file_result result = config_read_file(&s->now, text, length, &errors);
+    note_problem(s, &errors, result);
+    s->set_aside = result == CONFIG_FILE_NEWER || result == CONFIG_FILE_PARTLY;
+    if (result == CONFIG_FILE_DAMAGED &&
+        !atomic_file_set_aside(s->state_dir, CONFIG_FILE, DAMAGED_FILE))
+        log_warning("settings", "%s/%s: %s", s->state_dir, DAMAGED_FILE, strerror(errno));
+}
+
+static void read_kept(struct settings *s)
+{
+    size_t length = 0;
+    char *text = atomic_file_read(s->state_dir, CONFIG_FILE, CONFIG_FILE_MAX, &length);
+    if (text || errno == EFBIG)
+        take_file(s, text ? text : "", length);
+    else if (errno != ENOENT)
+        snprintf(s->problem, sizeof s->problem,
+                 "the stored configuration cannot be read (%s): defaults are used", strerror(errno));
+    if (text)
+        explicit_bzero(text, length);
+    free(text);
+}
+
+/* --- changing --------------------------------------------------------------------------------- */
+
+/* On the worker.  A file that says more than we know, or what we cannot use, is kept beside the new one. */
+static void run_save(struct worker_job *job)
+{
+    struct settings *s = CONTAINER_OF(job, struct settings, job);
+    if (s->set_aside)
+        (void)atomic_file_set_aside(s->state_dir, CONFIG_FILE, NEWER_FILE);
+    bool ok = s->text ? atomic_file_write(s->state_dir, CONFIG_FILE, s->text, strlen(s->text))
+                      : atomic_file_remove(s->state_dir, CONFIG_FILE);
+    s->error = ok ? 0 : errno;
+}
+
+static void forget_text(struct settings *s)
+{
+    if (s->text)
+        explicit_bzero(s->text, strlen(s->text));
+    free(s->text);
+    s->text = NULL;
+}
+
+static void begin_next(struct settings *s);
+
+static void end_change(struct settings *s, enum settings_result result)
+{
+    struct settings_change *change = s->running;
+    s->running = NULL;
+    explicit_bzero(&s->candidate, sizeof s->candidate);
+    change->done(change, result);
+}
+
+static void commit(struct settings *s)
+{
+    char names[1024];
+    unsigned doors = config_changed_doors(&s->now, &s->candidate);
+    config_changed_names(&s->now, &s->candidate, names, sizeof names);
+    if (doors)
+        log_info("settings", "changed:%s", names);
+    s->now = s->candidate;
+    s->set_aside = false;
+    s->problem[0] = 0;
+    s->revision++;
+    name_version(s);
+    s->owner->apply(s->owner, doors);
+    end_change(s, SETTINGS_DONE);
+}
+
+static void fail_to_save(struct settings *s, int error)
+{
+    s->running->error = error;
+    log_error("settings", "%s/%s: %s; the old settings stay", s->state_dir, CONFIG_FILE,
+              strerror(error));
+    s->owner->undo(s->owner, &s->now);
+    end_change(s, SETTINGS_NOT_SAVED);
+}
+
+static void on_saved(struct worker_job *job)
+{
+    struct settings *s = CONTAINER_OF(job, struct settings, job);
+    forget_text(s);
+    if (s->error)
+        fail_to_save(s, s->error);
+    else
+        commit(s);
+    begin_next(s);
+}
+
+/* Hands the candidate to the worker. */
+static void save(struct settings *s)
+{
+    bool reset = s->running->patch == NULL;
+    s->text = reset ? NULL : config_file_text(&s->candidate);
+    if (s->state_dir[0] == 0) {
+        forget_text(s);
+        commit(s);
+    } else if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
+        forget_text(s);
+        fail_to_save(s, ENOMEM);
+    }
+}
+
+static bool make_candidate(struct settings *s, struct settings_change *change)
+{
+    change->errors.count = 0;
+    s->candidate = change->patch ? s->now : s->defaults;
+    return !change->patch || config_patch(&s->candidate, change->patch, &change->errors);
+}
+
+static void begin(struct settings *s, struct settings_change *change)
+{
+    s->running = change;
+    if (change->if_match && strcmp(change->if_match, "*") != 0 &&
+        !strstr(change->if_match, s->etag)) {
+        end_change(s, SETTINGS_OUTDATED);
+        return;
+    }
+    bool good = make_candidate(s, change);
+    bool same = good && change->patch && s->candidate.was_set == s->now.was_set &&
+                config_changed_doors(&s->now, &s->candidate) == 0;
+    if (same)
+        end_change(s, SETTINGS_DONE);
+    else if (good && s->owner->prepare(s->owner, &s->now, &s->candidate, &change->errors))
+        save(s);
+    else
+        end_change(s, SETTINGS_BAD);
+}
+
+static void begin_next(struct settings *s)
+{
+    struct settings_change *change;
+    while (!s->running && (change = s->waiting) != NULL) {
+        s->waiting = change->next;
+        begin(s, change);
+    }
+}
+
+void settings_begin(struct settings *s, struct settings_change *change)
+{
+    struct settings_change **link = &s->waiting;
+    while (*link)
+        link = &(*link)->next;
+    change->next = NULL;
+    *link = change;
+    begin_next(s);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void settings_load(struct settings *s, struct loop *l, const char *state_dir,
+                   const struct config *defaults)
+{
+    memset(s, 0, sizeof *s);
+    s->loop = l;
+    s->state_dir = state_dir;
+    s->now = s->defaults = *defaults;
+    s->job = (struct worker_job){.run = run_save, .done = on_saved};
+    if (getrandom(&s->start, sizeof s->start, GRND_NONBLOCK) < 0)
+        s->start = (uint32_t)l->now_ms;
+    if (state_dir[0])
+        read_kept(s);
+    name_version(s);
+}
+
+void settings_default_port(struct settings *s, int port)
+{
+    bool follows = s->now.modbus_port == s->defaults.modbus_port;
+    s->defaults.modbus_port = port;
+    if (follows)
+        s->now.modbus_port = port;
+}
+
+void settings_close(struct settings *s)
+{
+    worker_join(&s->job);
+    forget_text(s);
+    explicit_bzero(&s->now, sizeof s->now);
+    explicit_bzero(&s->candidate, sizeof s->candidate);
+}

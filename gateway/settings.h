@@ -1,0 +1,73 @@
+/* settings.h - the user configuration as it is now: loaded, changed as a whole or not at all, kept, applied.
+ *
+ * A change is checked, then saved by a worker, then applied: who is told that it is done can pull the plug.  Changes
+ * come one after another, in the order they were asked for.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "config.h"
+#include "worker.h"
+
+enum { SETTINGS_ETAG_MAX = 32, SETTINGS_PROBLEM_MAX = 240 };
+
+enum settings_result {
+    SETTINGS_DONE,     /* saved and applied; or there was nothing to change */
+    SETTINGS_BAD,      /* change->errors says what is wrong */
+    SETTINGS_OUTDATED, /* the configuration is not the one of change->if_match any more */
+    SETTINGS_NOT_SAVED /* change->error, an errno: the old configuration stays */
+};
+
+/* One change; its own until done is called. */
+struct settings_change {
+    json_t *patch;        /* stays the caller's; NULL: back to the defaults (factory reset) */
+    const char *if_match; /* ETags; NULL: whatever it is now */
+    void (*done)(struct settings_change *change, enum settings_result result);
+    struct config_errors errors;
+    int error;
+    struct settings_change *next; /* private */
+};
+
+/* Those who take the settings over. */
+struct settings_owner {
+    /* Does what can fail (a port) for the candidate.  False: errors says why, and nothing is changed. */
+    bool (*prepare)(struct settings_owner *owner, const struct config *before,
+                    const struct config *candidate, struct config_errors *errors);
+    /* The candidate was not saved: as before. */
+    void (*undo)(struct settings_owner *owner, const struct config *before);
+    /* settings->now is in force from now on; doors: those that it changes. */
+    void (*apply)(struct settings_owner *owner, unsigned doors);
+};
+
+struct settings {
+    struct loop *loop;
+    const char *state_dir; /* "": nothing is kept */
+    struct settings_owner *owner;
+    struct config now, defaults;
+    unsigned revision;                  /* changes since start */
+    char etag[SETTINGS_ETAG_MAX];       /* of the configuration now, in quotes */
+    char problem[SETTINGS_PROBLEM_MAX]; /* of the file, at start; "": none */
+    /* private */
+    uint32_t start;
+    struct settings_change *waiting, *running;
+    struct config candidate;
+    struct worker_job job;
+    char *text; /* what the worker writes; NULL: it removes the file */
+    bool set_aside;
+    int error;
+};
+
+/* Reads what is kept.  A damaged file is set aside and the defaults hold; problem says so.  `defaults` is copied. */
+void settings_load(struct settings *s, struct loop *l, const char *state_dir,
+                   const struct config *defaults);
+
+/* Begins a change; done is called at once or later, from the loop. */
+void settings_begin(struct settings *s, struct settings_change *change);
+
+/* Another default, found out at start (a port): no change, nothing is saved. */
+void settings_default_port(struct settings *s, int port);
+
+/* Waits for the worker. */
+void settings_close(struct settings *s);
+
+#endif
