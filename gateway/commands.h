@@ -13,7 +13,7 @@ enum {
 typedef int command(int argc, char **argv);
 
 command command_run, command_check_config, command_decode, command_simulate, command_registers,
-    command_version;
+    command_label, command_openapi, command_version;
 
 /* Prints "smart-connect NAME: message" and a hint at --help; returns EXIT_USAGE. */
 int command_usage_error(const char *name, const char *format, ...)

@@ -1,18 +1,18 @@
 #include "identity.h"
 
+#include "atomic_file.h"
+#include "core/text_out.h"
 #include "log.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-id128.h>
-#include <unistd.h>
 
-#define SERIAL_FILE "serial"
+enum { SMALL_FILE_MAX = 4096, DEVICE_DAYS = 20 * 365 };
+
 /* Made once at random for this product; see sd_id128_get_machine_app_specific(3). */
 #define APPLICATION_ID SD_ID128_MAKE(4b, 6e, 1d, 0c, 91, 5f, 4a, 7d, a8, 36, 2f, c7, 0e, 58, b3, 19)
 
@@ -22,64 +22,52 @@ bool identity_is_serial(const char *text)
     return n == IDENTITY_SERIAL_LEN && text[n] == 0;
 }
 
-/* The first line of a small file, without its end. */
-static bool read_line(const char *path, char *line, int cap)
+/* --- serial number ---------------------------------------------------------------------------- */
+
+/* Copies a small file's content without white space at its end.  False: it is missing or too long. */
+static bool read_text(const char *state_dir, const char *name, char *text, size_t capacity)
 {
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return false;
-    bool ok = fgets(line, cap, f) != NULL;
-    fclose(f);
-    if (ok)
-        line[strcspn(line, "\r\n")] = 0;
+    size_t n = 0;
+    char *bytes = atomic_file_read(state_dir, name, SMALL_FILE_MAX, &n);
+    while (bytes && n && isspace((unsigned char)bytes[n - 1]))
+        n--;
+    bool ok = bytes && n < capacity;
+    if (ok) {
+        memcpy(text, bytes, n);
+        text[n] = 0;
+    }
+    if (bytes)
+        explicit_bzero(bytes, n);
+    free(bytes);
     return ok;
+}
+
+static bool write_text(const char *state_dir, const char *name, const char *text)
+{
+    return atomic_file_write(state_dir, name, text, strlen(text));
 }
 
 static bool load_kept(const char *state_dir, struct identity *id)
 {
-    char path[512], line[64];
-    snprintf(path, sizeof path, "%s/" SERIAL_FILE, state_dir);
-    if (!read_line(path, line, sizeof line))
+    char line[64];
+    if (!read_text(state_dir, "serial", line, sizeof line))
         return false;
     if (!identity_is_serial(line)) {
-        log_warning("identity", "%s holds no serial number; making one anew", path);
+        log_warning("identity", "%s/serial holds no serial number; making one anew", state_dir);
         return false;
     }
     memcpy(id->serial, line, sizeof id->serial);
     return true;
 }
 
-/* The address of an Ethernet card that is really one: not all zeros, not made up by software. */
-static bool mac_of(const char *card, char mac[static IDENTITY_SERIAL_LEN + 1])
-{
-    char path[300], line[64], device[300];
-    struct stat st;
-    size_t n = 0;
-    snprintf(device, sizeof device, "/sys/class/net/%.200s/device", card);
-    snprintf(path, sizeof path, "/sys/class/net/%.200s/address", card);
-    if (stat(device, &st) < 0 || !read_line(path, line, sizeof line))
-        return false;
-    for (const char *p = line; *p && n < IDENTITY_SERIAL_LEN; p++)
-        if (*p != ':')
-            mac[n++] = (char)toupper((unsigned char)*p);
-    mac[n] = 0;
-    return identity_is_serial(mac) && strcmp(mac, "000000000000") != 0;
-}
-
-/* The lowest address of all cards, so that their order does not matter. */
 static bool from_network_card(struct identity *id)
 {
-    char mac[IDENTITY_SERIAL_LEN + 1];
-    const struct dirent *entry;
-    DIR *cards = opendir("/sys/class/net");
-    id->serial[0] = 0;
-    while (cards && (entry = readdir(cards)) != NULL)
-        if (entry->d_name[0] != '.' && mac_of(entry->d_name, mac) &&
-            (id->serial[0] == 0 || strcmp(mac, id->serial) < 0))
-            memcpy(id->serial, mac, sizeof mac);
-    if (cards)
-        closedir(cards);
-    return id->serial[0] != 0;
+    size_t n = 0;
+    for (const char *p = id->mac; *p; p++)
+        if (*p != ':')
+            id->serial[n++] = *p;
+    id->serial[n] = 0;
+    return n == IDENTITY_SERIAL_LEN;
 }
 
 static bool from_machine_id(struct identity *id)
@@ -92,29 +80,213 @@ static bool from_machine_id(struct identity *id)
     return true;
 }
 
-/* Temporary file, fsync, rename: a power cut leaves the old state or the new one. */
-static bool keep(const char *state_dir, const struct identity *id)
+static bool keep_serial(const char *state_dir, const struct identity *id)
 {
-    char path[512], temporary[520];
-    if (mkdir(state_dir, 0700) < 0 && errno != EEXIST)
-        return false;
-    snprintf(path, sizeof path, "%s/" SERIAL_FILE, state_dir);
-    snprintf(temporary, sizeof temporary, "%s.new", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    bool ok = dprintf(fd, "%s\n", id->serial) > 0 && fsync(fd) == 0;
-    close(fd);
-    return ok && rename(temporary, path) == 0;
+    char line[IDENTITY_SERIAL_LEN + 2];
+    snprintf(line, sizeof line, "%s\n", id->serial);
+    return atomic_file_make_folder(state_dir) && write_text(state_dir, "serial", line);
 }
 
-bool identity_load(const char *state_dir, struct identity *id, bool *kept)
+static bool use_given(const char *given, struct identity *id)
 {
-    *kept = state_dir[0] && load_kept(state_dir, id);
+    if (given[0] == 0)
+        return false;
+    for (size_t i = 0; i < sizeof id->serial; i++)
+        id->serial[i] = (char)toupper((unsigned char)given[i]);
+    return true;
+}
+
+bool identity_load(const char *state_dir, const char *given, struct identity *id, bool *kept)
+{
+    memset(id, 0, sizeof *id);
+    (void)host_net_mac(id->mac);
+    bool was_given = use_given(given, id);
+    *kept = !was_given && state_dir[0] && load_kept(state_dir, id);
     if (*kept)
         return true;
-    if (!from_network_card(id) && !from_machine_id(id))
+    if (!was_given && !from_network_card(id) && !from_machine_id(id))
         return false;
-    *kept = state_dir[0] && keep(state_dir, id);
+    *kept = state_dir[0] && keep_serial(state_dir, id);
     return true;
+}
+
+/* --- login and label -------------------------------------------------------------------------- */
+
+/* The value behind "NAME " on a line of its own; a key of that length, or nothing. */
+static void find_key(const char *text, const char *name, char key[static LOGIN_KEY_LEN + 1])
+{
+    size_t n = strlen(name);
+    key[0] = 0;
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, n) == 0 && line[n] == ' ' &&
+            strcspn(line + n + 1, "\n") == LOGIN_KEY_LEN) {
+            memcpy(key, line + n + 1, LOGIN_KEY_LEN);
+            key[LOGIN_KEY_LEN] = 0;
+        }
+    }
+}
+
+static void load_label(const char *state_dir, struct identity *id)
+{
+    char text[SMALL_FILE_MAX] = "";
+    (void)read_text(state_dir, "label", text, sizeof text);
+    find_key(text, "login", id->login);
+    find_key(text, "ap-key", id->ap_key);
+    explicit_bzero(text, sizeof text);
+}
+
+static bool keep_label(const char *state_dir, const struct identity *id)
+{
+    char text[128];
+    struct text_out out;
+    text_init(&out, text, sizeof text);
+    if (id->login[0]) {
+        text_put(&out, "login ");
+        text_put(&out, id->login);
+        text_char(&out, '\n');
+    }
+    text_put(&out, "ap-key ");
+    text_put(&out, id->ap_key);
+    text_char(&out, '\n');
+    bool ok = write_text(state_dir, "label", text);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
+bool identity_forget_login(const char *state_dir, struct identity *id)
+{
+    explicit_bzero(id->login, sizeof id->login);
+    return keep_label(state_dir, id);
+}
+
+/* A box without a usable hash gets it from its label, and a new login where the label has none. */
+static bool complete_login(const char *state_dir, struct identity *id)
+{
+    char line[LOGIN_HASH_MAX + 1];
+    bool has_hash = read_text(state_dir, "login", id->login_hash, sizeof id->login_hash) &&
+                    login_is_hash(id->login_hash);
+    load_label(state_dir, id);
+    bool label_is_whole = id->ap_key[0] && (has_hash || id->login[0]);
+    if (id->ap_key[0] == 0 && !login_make_key(id->ap_key))
+        return false;
+    if (!has_hash && id->login[0] == 0 && !login_make_key(id->login))
+        return false;
+    if (!label_is_whole && !keep_label(state_dir, id))
+        return false;
+    if (has_hash)
+        return true;
+    if (!login_hash(id->login, id->login_hash)) {
+        errno = ENOMEM;
+        return false;
+    }
+    snprintf(line, sizeof line, "%s\n", id->login_hash);
+    return write_text(state_dir, "login", line);
+}
+
+/* --- certificates ----------------------------------------------------------------------------- */
+
+/* Files and wishes of one key and certificate. */
+struct pair {
+    const char *key_name, *certificate_name;
+    char *key, *certificate; /* CERTIFICATE_PEM_MAX each */
+    struct certificate_request request;
+};
+
+static bool make_certificate(const char *state_dir, const struct pair *p)
+{
+    if (certificate_make(p->key, &p->request, p->certificate))
+        return write_text(state_dir, p->certificate_name, p->certificate);
+    errno = EINVAL;
+    return false;
+}
+
+/* A usable key stays; a certificate that does not do is made anew. */
+static bool complete_pair(const char *state_dir, const struct pair *p, bool *renewed)
+{
+    bool has_key = read_text(state_dir, p->key_name, p->key, CERTIFICATE_PEM_MAX);
+    if (!read_text(state_dir, p->certificate_name, p->certificate, CERTIFICATE_PEM_MAX))
+        p->certificate[0] = 0;
+    *renewed = false;
+    if (has_key && certificate_check(p->key, p->certificate, &p->request,
+                                     IDENTITY_WEB_MARGIN_DAYS) == CERTIFICATE_GOOD)
+        return true;
+    *renewed = true;
+    if (has_key && make_certificate(state_dir, p))
+        return true;
+    if (!certificate_make_key(p->key)) {
+        errno = EINVAL;
+        return false;
+    }
+    return write_text(state_dir, p->key_name, p->key) && make_certificate(state_dir, p);
+}
+
+static struct pair device_pair(struct identity *id, int64_t now_s)
+{
+    return (struct pair){"device.key",
+                         "device.crt",
+                         id->device_key,
+                         id->device_certificate,
+                         {.common_name = id->serial, .now_s = now_s, .valid_days = DEVICE_DAYS}};
+}
+
+static struct pair web_pair(struct identity *id, const struct certificate_names *names,
+                            int64_t now_s)
+{
+    return (struct pair){"web.key",
+                         "web.crt",
+                         id->web_key,
+                         id->web_certificate,
+                         {.common_name = id->serial,
+                          .names = names,
+                          .now_s = now_s,
+                          .valid_days = IDENTITY_WEB_DAYS,
+                          .for_server = true}};
+}
+
+bool identity_renew_web(const char *state_dir, struct identity *id,
+                        const struct certificate_names *names, int64_t now_s, bool *renewed)
+{
+    const struct pair web = web_pair(id, names, now_s);
+    return complete_pair(state_dir, &web, renewed);
+}
+
+bool identity_load_secrets(const char *state_dir, struct identity *id,
+                           const struct certificate_names *names, int64_t now_s,
+                           char error[static IDENTITY_ERROR_MAX])
+{
+    bool renewed;
+    const struct pair device = device_pair(id, now_s), web = web_pair(id, names, now_s);
+    if (atomic_file_make_folder(state_dir) && complete_login(state_dir, id) &&
+        complete_pair(state_dir, &device, &renewed) && complete_pair(state_dir, &web, &renewed))
+        return true;
+    snprintf(error, IDENTITY_ERROR_MAX, "%.200s: %s; the identity cannot be kept there", state_dir,
+             strerror(errno));
+    return false;
+}
+
+void identity_names(const struct identity *id, const struct host_net *net,
+                    struct certificate_names *names)
+{
+    char name[CERTIFICATE_NAME_MAX];
+    memset(names, 0, sizeof *names);
+    certificate_names_add(names, "smart-connect.local");
+    certificate_names_add(names, "smart-connect");
+    snprintf(name, sizeof name, "smart-connect-%s", id->serial);
+    certificate_names_add(names, name);
+    snprintf(name, sizeof name, "smart-connect-%s.local", id->serial);
+    certificate_names_add(names, name);
+    certificate_names_add(names, net->host_name);
+    snprintf(name, sizeof name, "%.50s.local", net->host_name);
+    certificate_names_add(names, name);
+    certificate_names_add(names, "localhost");
+    certificate_names_add(names, "127.0.0.1");
+    certificate_names_add(names, "::1");
+    for (size_t i = 0; i < net->address_count; i++)
+        certificate_names_add(names, net->address[i]);
+}
+
+void identity_wipe(struct identity *id)
+{
+    explicit_bzero(id, sizeof *id);
 }

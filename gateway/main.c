@@ -12,10 +12,12 @@ static const struct {
     command *run;
     const char *help;
 } commands[] = {
-    {"run", command_run, "the gateway: a meter's telegrams to Modbus TCP and MQTT"},
+    {"run", command_run, "the gateway: a meter's telegrams to Modbus TCP, MQTT and a web page"},
     {"decode", command_decode, "telegrams in, readings out"},
     {"simulate", command_simulate, "a simulated meter on a pseudo-terminal, a TCP port or a file"},
     {"registers", command_registers, "the Modbus register map, with the values of a telegram"},
+    {"label", command_label, "serial number, login and access point of this box, for its sticker"},
+    {"openapi", command_openapi, "print the OpenAPI document of the HTTPS interface"},
     {"check-config", command_check_config, "check a device file and exit"},
     {"version", command_version, "print the version"},
 };
