@@ -49,41 +49,42 @@ static void draw_doors(const struct live *v)
         "\n telegrams  %llu good, %llu bad checksum, %llu incomplete; %llu objects without sense\n",
         (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
         (unsigned long long)c.telegrams_frame_fail, (unsigned long long)c.object_errors);
-    if (v->modbus) {
-        struct modbus_tcp_counters n = modbus_tcp_get_counters(v->modbus);
-        const char *refusal = modbus_tcp_last_refusal(v->modbus);
+    if (*v->modbus) {
+        struct modbus_tcp_counters n = modbus_tcp_get_counters(*v->modbus);
+        const char *refusal = modbus_tcp_last_refusal(*v->modbus);
         printf(
             " modbus     %d clients, %llu requests, %llu exceptions, %llu bad frames\n"
             "            connections: %llu accepted, %llu replaced, %llu idle, %llu refused%s%s\n",
-            modbus_tcp_clients(v->modbus), (unsigned long long)n.requests,
+            modbus_tcp_clients(*v->modbus), (unsigned long long)n.requests,
             (unsigned long long)n.exceptions, (unsigned long long)(n.bad_frames + n.foreign_frames),
             (unsigned long long)n.accepted, (unsigned long long)n.replaced,
             (unsigned long long)n.dropped_idle, (unsigned long long)n.refused,
             refusal[0] ? ": " : "", refusal);
     }
-    if (v->mqtt) {
-        struct mqtt_counters n = mqtt_get_counters(v->mqtt);
+    if (*v->mqtt) {
+        const struct mqtt_counters *n = v->mqtt_counters;
         printf(" mqtt       %s, %llu sent, %llu dropped, %llu connection errors\n",
-               mqtt_is_connected(v->mqtt) ? "connected" : "not connected",
-               (unsigned long long)n.sent, (unsigned long long)n.dropped,
-               (unsigned long long)n.event_errors);
+               mqtt_is_connected(*v->mqtt) ? "connected" : "not connected",
+               (unsigned long long)n->sent, (unsigned long long)n->dropped,
+               (unsigned long long)n->event_errors);
     }
 }
 
 /* What to point at the gateway. */
 static void draw_hints(const struct live *v)
 {
-    char address[ADDRESS_TEXT_MAX];
     printf("\n");
-    if (v->modbus) {
-        modbus_tcp_address(v->modbus, address);
-        printf(" read the voltages:  mbpoll -m tcp -p %s -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 "
+    if (v->http)
+        printf(" see the page:       https://127.0.0.1:%d/   user: user, password: see "
+               "smart-connect label\n",
+               address_port(http_door_bound(v->http->secure)));
+    if (*v->modbus)
+        printf(" read the voltages:  mbpoll -m tcp -p %d -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 "
                "127.0.0.1\n",
-               strrchr(address, ':') + 1);
-    }
-    if (v->mqtt)
+               modbus_tcp_port(*v->modbus));
+    if (*v->mqtt)
         printf(" hear the messages:  mosquitto_sub -h %s -p %d -t '%s' -v\n",
-               mqtt_broker_host(v->mqtt), mqtt_broker_port(v->mqtt), mqtt_topics(v->mqtt));
+               mqtt_broker_host(*v->mqtt), mqtt_broker_port(*v->mqtt), mqtt_topics(*v->mqtt));
     printf(" end:                Ctrl-C\n");
 }
 
@@ -115,15 +116,15 @@ static void draw_line(const struct live *v, const struct meter_snapshot *latest)
     format_value(&latest->reading, Q_POWER, power);
     for (int n = 0; n < 3; n++)
         format_value(&latest->reading, (enum quantity)(Q_POWER_L1 + n), phase[n]);
-    printf("power_w=%s l1=%s l2=%s l3=%s age_s=%.1f stale=%d good=%llu crc=%llu frame=%llu "
-           "modbus_clients=%d modbus_requests=%llu mqtt_sent=%llu mqtt_dropped=%llu\n",
-           power, phase[0], phase[1], phase[2],
-           (double)(v->loop->now_ms - latest->reading.received_ms) / 1000, meter_is_stale(v->meter),
-           (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
-           (unsigned long long)c.telegrams_frame_fail, v->modbus ? modbus_tcp_clients(v->modbus) : 0,
-           v->modbus ? (unsigned long long)modbus_tcp_get_counters(v->modbus).requests : 0,
-           v->mqtt ? (unsigned long long)mqtt_get_counters(v->mqtt).sent : 0,
-           v->mqtt ? (unsigned long long)mqtt_get_counters(v->mqtt).dropped : 0);
+    printf(
+        "power_w=%s l1=%s l2=%s l3=%s age_s=%.1f stale=%d good=%llu crc=%llu frame=%llu "
+        "modbus_clients=%d modbus_requests=%llu mqtt_sent=%llu mqtt_dropped=%llu\n",
+        power, phase[0], phase[1], phase[2],
+        (double)(v->loop->now_ms - latest->reading.received_ms) / 1000, meter_is_stale(v->meter),
+        (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
+        (unsigned long long)c.telegrams_frame_fail, *v->modbus ? modbus_tcp_clients(*v->modbus) : 0,
+        *v->modbus ? (unsigned long long)modbus_tcp_get_counters(*v->modbus).requests : 0,
+        (unsigned long long)v->mqtt_counters->sent, (unsigned long long)v->mqtt_counters->dropped);
 }
 
 static void on_redraw(struct loop_timer *timer)

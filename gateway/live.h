@@ -2,6 +2,7 @@
 #ifndef LIVE_H
 #define LIVE_H
 
+#include "http.h"
 #include "meter.h"
 #include "modbus_tcp.h"
 #include "mqtt.h"
@@ -9,8 +10,10 @@
 struct live {
     struct loop *loop;
     const struct meter *meter;
-    const struct modbus_tcp *modbus; /* NULL: off */
-    const struct mqtt *mqtt;         /* NULL: off */
+    struct modbus_tcp *const *modbus; /* *modbus NULL: off */
+    struct mqtt *const *mqtt;         /* *mqtt NULL: off */
+    const struct mqtt_counters *mqtt_counters;
+    const struct http *http; /* NULL: off */
     /* private */
     struct loop_timer tick;
     bool is_terminal;

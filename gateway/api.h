@@ -1,0 +1,77 @@
+/* api.h - the HTTPS interface /api/v1 and /metrics: what it shows is what the modules say at that moment. */
+#ifndef API_H
+#define API_H
+
+#include "history.h"
+#include "http.h"
+#include "identity.h"
+#include "modbus_tcp.h"
+#include "mqtt.h"
+#include "settings.h"
+
+enum { API_ROUTES_MAX = 64 };
+
+/* What was last seen of the state, to tell when it changes. */
+struct api_seen {
+    int meter, stale, modbus_clients, mqtt, mqtt_refused, revision;
+};
+
+/* What the API looks at.  Modules come and go with the configuration, so their places are given. */
+struct api {
+    struct loop *loop;
+    struct meter *meter;
+    struct modbus_tcp *const *modbus; /* *modbus NULL: off */
+    struct mqtt *const *mqtt;         /* *mqtt NULL: off */
+    const struct mqtt_counters *mqtt_counters;
+    const char *mqtt_refusal;
+    struct settings *settings;
+    const struct identity *identity;
+    struct http *const *http;
+    const char *input;                  /* URL of the meter */
+    void (*reconnect)(struct api *api); /* soft reset */
+    /* private */
+    struct history history;
+    struct meter_listener listener;
+    struct loop_timer tick;
+    struct api_live *streams;
+    struct api_seen seen;
+    struct http_route routes[API_ROUTES_MAX]; /* those of the table, and the files of the page */
+    size_t route_count;
+    int64_t started_ms;
+    char message[HISTORY_JSON_MAX]; /* where answers are written */
+};
+
+extern const struct http_route api_routes[];
+extern const size_t api_route_count;
+
+/* Begins to listen to the meter; the fields above were filled in. */
+void api_start(struct api *api);
+void api_stop(struct api *api);
+
+/* UTC now; READING_NO_TIME while the clock was never set. */
+int64_t api_utc_s(void);
+
+/* The State object of GET /api/v1/status.  NULL: out of memory. */
+json_t *api_state(const struct api *api);
+
+/* The OpenAPI 3.1 document, made from the tables of routes and settings.  NULL: out of memory. */
+json_t *api_openapi(void);
+
+/* The handlers of the table of routes, by file. */
+void api_serve_config(struct http_request *r, void *context);
+void api_serve_reset(struct http_request *r, void *context);
+void api_serve_firmware(struct http_request *r, void *context);
+void api_serve_status(struct http_request *r, void *context);
+void api_serve_telegram(struct http_request *r, void *context);
+void api_serve_readings(struct http_request *r, void *context);
+void api_serve_history(struct http_request *r, void *context);
+void api_serve_live(struct http_request *r, void *context);
+void api_serve_openapi(struct http_request *r, void *context);
+void api_serve_metrics(struct http_request *r, void *context);
+void api_serve_file(struct http_request *r, void *context);
+
+/* Of api_live: an event for all streams; and what they need each second. */
+void api_live_reading(struct api *api);
+void api_live_tick(struct api *api);
+
+#endif

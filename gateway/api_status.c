@@ -1,0 +1,248 @@
+/* api_status.c - the live state of everything, as one object. */
+#include "api.h"
+#include "core/messages.h"
+#include "host_net.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { CLOCK_SET_SINCE = 1735689600 /* 2025-01-01: a clock before that was never set */ };
+
+int64_t api_utc_s(void)
+{
+    int64_t now_s = (int64_t)time(NULL);
+    return now_s >= CLOCK_SET_SINCE ? now_s : READING_NO_TIME;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] ? json_string(text) : json_null();
+}
+
+static double seconds(int64_t ms)
+{
+    return (double)(ms / 100) / 10;
+}
+
+static json_t *counter(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *time_json(void)
+{
+    char text[32];
+    struct tm utc;
+    time_t now_s = (time_t)api_utc_s();
+    if (api_utc_s() == READING_NO_TIME)
+        return json_null();
+    gmtime_r(&now_s, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return json_string(text);
+}
+
+/* --- the meter -------------------------------------------------------------------------------- */
+
+static const char *const meter_state_names[METER_STATES] = {
+    [METER_STARTING] = "starting",     [METER_NOT_OPEN] = "not-open",
+    [METER_ENDED] = "ended",           [METER_NO_SIGNAL] = "no-signal",
+    [METER_UNREADABLE] = "unreadable", [METER_HISTORIC] = "historic",
+    [METER_ENCRYPTED] = "encrypted",   [METER_LIVE] = "live",
+};
+
+static void add_reading(json_t *meter, const struct api *api, const struct meter_snapshot *latest)
+{
+    const struct reading *r = &latest->reading;
+    char id[256];
+    (void)reading_text(r, TEXT_IDENTIFICATION, latest->telegram, latest->telegram_len, id,
+                       sizeof id);
+    unsigned version = r->p1_version ? r->p1_version : (unsigned)r->emucs_version;
+    json_object_set_new(meter, "Standard", json_string(r->standard == STANDARD_TIC ? "tic" : "p1"));
+    json_object_set_new(meter, "Phases", json_integer(r->phases));
+    json_object_set_new(meter, "Version", version ? json_integer(version) : json_null());
+    json_object_set_new(meter, "Identification", text_or_null(id));
+    json_object_set_new(meter, "DataAge", json_real(seconds(api->loop->now_ms - r->received_ms)));
+    json_object_set_new(meter, "StaleAfter", json_real(seconds(meter_stale_limit_ms(api->meter))));
+    if (r->export_unmeasured)
+        json_array_append_new(
+            json_object_get(meter, "Notes"),
+            json_string("the meter exports but is not in producer mode: the export is unknown"));
+    if (message_time(r) != r->meter_time_s)
+        json_array_append_new(json_object_get(meter, "Notes"),
+                              json_string("the meter's clock cannot be used: time stamps are the "
+                                          "gateway's"));
+}
+
+static json_t *meter_json(const struct api *api)
+{
+    enum meter_state state = meter_get_state(api->meter);
+    const struct meter_snapshot *latest = meter_latest(api->meter);
+    json_t *meter = json_pack("{s:b, s:s, s:s, s:s, s:b, s:[]}", "Ok", state == METER_LIVE, "State",
+                              meter_state_names[state], "Text", meter_state_text(state), "Input",
+                              api->input, "Stale", meter_is_stale(api->meter), "Notes");
+    if (meter && latest)
+        add_reading(meter, api, latest);
+    return meter;
+}
+
+/* --- network ---------------------------------------------------------------------------------- */
+
+static json_t *list_of(size_t count, const char (*text)[ADDRESS_TEXT_MAX])
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(text[i]));
+    return list;
+}
+
+static json_t *network_json(const struct host_net *net)
+{
+    return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o}", "Ok", host_net_has_address(net), "Managed",
+                     0, "HostName", net->host_name, "Addresses",
+                     list_of(net->address_count, net->address), "Gateway",
+                     text_or_null(net->gateway), "DNS", list_of(net->dns_count, net->dns));
+}
+
+/* SPEC 9, by what is known here: is there meter data, is there an address. */
+static json_t *led_json(bool data, bool address)
+{
+    static const struct {
+        const char *state, *color;
+    } leds[2][2] = {
+        {{"no-data-and-no-ip", "red/orange"}, {"no-meter-data", "red/green"}},
+        {{"no-ip-address", "green/orange"}, {"normal", "green"}},
+    };
+    return json_pack("{s:s, s:s}", "State", leds[data][address].state, "Color",
+                     leds[data][address].color);
+}
+
+/* --- doors ------------------------------------------------------------------------------------ */
+
+static json_t *mqtt_json(const struct api *api)
+{
+    const struct mqtt *m = *api->mqtt;
+    if (!m)
+        return json_pack("{s:o, s:s, s:s}", "Ok", api->mqtt_refusal[0] ? json_false() : json_null(),
+                         "State", api->mqtt_refusal[0] ? "refused" : "off", "Detail",
+                         api->mqtt_refusal);
+    return json_pack("{s:b, s:s, s:s, s:i, s:s}", "Ok", mqtt_is_connected(m), "State",
+                     mqtt_is_connected(m) ? "connected" : "connecting", "Host", mqtt_broker_host(m),
+                     "Port", mqtt_broker_port(m), "Detail", mqtt_problem(m));
+}
+
+static json_t *clients_json(const struct modbus_tcp *m)
+{
+    struct modbus_tcp_client_info info;
+    json_t *list = json_array();
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++)
+        if (modbus_tcp_client_at(m, i, &info))
+            json_array_append_new(list, json_pack("{s:s, s:f, s:o}", "Address", info.address,
+                                                  "Idle", seconds(info.idle_ms), "Requests",
+                                                  counter(info.requests)));
+    return list;
+}
+
+static json_t *map_names(void)
+{
+    json_t *names = json_array();
+    const struct register_map *map;
+    for (size_t i = 0; (map = register_map_at(i)) != NULL; i++)
+        json_array_append_new(names, json_string(map->name));
+    return names;
+}
+
+static json_t *modbus_json(const struct api *api)
+{
+    const struct modbus_tcp *m = *api->modbus;
+    const struct config *c = &api->settings->now;
+    char address[ADDRESS_TEXT_MAX] = "";
+    if (m)
+        modbus_tcp_address(m, address);
+    return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:s}", "Ok", m ? json_true() : json_null(),
+                     "Address", text_or_null(address), "Map", c->meter_type, "Maps", map_names(),
+                     "WordOrder", c->word_order == WORD_ORDER_SWAPPED ? "swapped" : "normal",
+                     "Clients", m ? clients_json(m) : json_array(), "LastRefusal",
+                     m ? modbus_tcp_last_refusal(m) : "");
+}
+
+static json_t *session_json(const struct api *api)
+{
+    char address[ADDRESS_TEXT_MAX] = "";
+    const struct http *h = *api->http;
+    if (h && session_is_held(&h->session, api->loop->now_ms))
+        address_format_host(&h->session.address, address);
+    return json_pack("{s:o}", "Address", text_or_null(address));
+}
+
+static json_t *counters_json(const struct api *api)
+{
+    const struct meter_counters c = meter_get_counters(api->meter);
+    const struct modbus_tcp_counters m =
+        *api->modbus ? modbus_tcp_get_counters(*api->modbus) : (struct modbus_tcp_counters){0};
+    const struct mqtt_counters *q = api->mqtt_counters;
+    const struct http *h = *api->http;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"uptime", (uint64_t)(api->loop->now_ms - api->started_ms) / 1000},
+        {"telegrams_pass", c.telegrams_pass},
+        {"telegrams_fail", c.telegrams_fail},
+        {"telegrams_frame_fail", c.telegrams_frame_fail},
+        {"object_errors", c.object_errors},
+        {"bytes", c.bytes},
+        {"modbus_requests", m.requests},
+        {"modbus_exceptions", m.exceptions},
+        {"modbus_accepted", m.accepted},
+        {"modbus_refused", m.refused},
+        {"modbus_replaced", m.replaced},
+        {"modbus_dropped_idle", m.dropped_idle},
+        {"modbus_bad_frames", m.bad_frames + m.foreign_frames},
+        {"mqtt_event_connect", q->connects},
+        {"mqtt_event_errors", q->event_errors},
+        {"mqtt_send_pass", q->sent},
+        {"mqtt_send_fail", q->dropped},
+        {"http_requests", h ? h->counters.requests : 0},
+        {"http_refused_connections", h ? h->places.refused : 0},
+        {"logins_failed", h ? h->auth.throttle.failures : 0},
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        json_object_set_new(object, counters[i].name, counter(counters[i].value));
+    return object;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+json_t *api_state(const struct api *api)
+{
+    struct host_net net;
+    host_net_read(&net);
+    return json_pack(
+        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:n}, s:o, s:o, s:o, s:o, s:{s:o, "
+        "s:i}, s:o, "
+        "s:{s:s, s:i}}",
+        "Serial", api->identity->serial, "Mac", text_or_null(api->identity->mac), "Product",
+        "Smart Connect", "Time", time_json(), "Uptime",
+        (json_int_t)(api->loop->now_ms - api->started_ms) / 1000, "Meter", meter_json(api), "Link",
+        "Ok", net.link, "Interface", text_or_null(net.interface), "Network", network_json(&net),
+        "Internet", "Ok", "MQTT", mqtt_json(api), "Modbus", modbus_json(api), "Led",
+        led_json(!meter_is_stale(api->meter), host_net_has_address(&net)), "Session",
+        session_json(api), "Configuration", "Problem", text_or_null(api->settings->problem),
+        "Revision", (int)api->settings->revision, "Counters", counters_json(api), "Versions",
+        "Program", SMART_CONNECT_VERSION, "Configuration", CONFIG_VERSION);
+}
+
+void api_serve_status(struct http_request *r, void *context)
+{
+    const struct api *api = context;
+    json_t *status = config_json(&api->settings->now);
+    json_t *state = status ? api_state(api) : NULL;
+    if (state && json_object_set_new(status, "State", state) == 0) {
+        http_answer_json(r, 200, status, NULL);
+        return;
+    }
+    json_decref(status);
+    http_answer_wait(r, 503, "out of memory", 10);
+}

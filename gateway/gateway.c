@@ -1,0 +1,358 @@
+#include "gateway.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define FIRMWARE_VERSION \
+    ((uint32_t)SMART_CONNECT_MAJOR << 16 | (uint32_t)SMART_CONNECT_MINOR << 8 | SMART_CONNECT_PATCH)
+
+/* Where a default port needs a privilege the process has not. */
+enum { UNPRIVILEGED_MODBUS = 1502, UNPRIVILEGED_HTTP = 8080, UNPRIVILEGED_HTTPS = 8443 };
+
+/* --- identity --------------------------------------------------------------------------------- */
+
+/* The usual folder may be one we cannot write, one that was asked for may not. */
+static bool accept_unkept(struct gateway *g, int problem, char error[static GATEWAY_ERROR_MAX])
+{
+    if (options_was_set(&g->options, "state")) {
+        snprintf(error, GATEWAY_ERROR_MAX, "--state %.200s: %s; use a folder that can be written",
+                 g->options.state, strerror(problem));
+        return false;
+    }
+    log_info("run", "%s: %s; the serial number %s is not kept", g->options.state, strerror(problem),
+             g->identity.serial);
+    g->options.state[0] = 0;
+    return true;
+}
+
+static bool find_identity(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    bool kept = false;
+    if (identity_load(g->options.state, g->options.serial, &g->identity, &kept))
+        return kept || g->options.state[0] == 0 || accept_unkept(g, errno, error);
+    snprintf(error, GATEWAY_ERROR_MAX,
+             "no serial number: no network card and no machine id; use --serial HEX");
+    return false;
+}
+
+/* --- settings into what modules want ---------------------------------------------------------- */
+
+static struct meter_settings meter_settings(const struct gateway *g)
+{
+    const struct config *c = &g->settings.now;
+    return (struct meter_settings){.kind = (enum meter_kind)g->options.meter_kind,
+                                   .stale_after_ms = c->stale_after_s * 1000,
+                                   .winter_offset_s = g->options.meter_utc_offset_h * 3600,
+                                   .derive = {.current = (enum derive_current)c->current,
+                                              .grid = (enum derive_grid)c->grid,
+                                              .estimate_u31 = c->estimate_u31}};
+}
+
+static struct modbus_tcp_settings modbus_settings(const struct gateway *g, const char *listen)
+{
+    const struct config *c = &g->settings.now;
+    return (struct modbus_tcp_settings){
+        .listen = listen,
+        .map = register_map_find(c->meter_type),
+        .framing = (enum modbus_framing)g->options.modbus_framing,
+        .word_order = (enum word_order)c->word_order,
+        .unknown = (enum unknown_policy)c->unknown,
+        .stale = (enum stale_policy)c->stale,
+        .stale_current_a = c->stale_current_a,
+        .max_clients = c->modbus_clients,
+        .idle_timeout_s = c->modbus_idle_timeout_s,
+        .identity = {.serial = g->identity.serial, .firmware = FIRMWARE_VERSION}};
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static bool open_meter(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    const struct meter_settings settings = meter_settings(g);
+    char why[INPUT_ERROR_MAX] =
+        "no meter given; use --meter serial:/dev/ttyUSB0 or --meter sim:dsmr50";
+    if (g->options.meter[0])
+        g->meter = meter_open(&g->loop, g->options.meter, &settings, why);
+    if (!g->meter)
+        snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
+    return g->meter != NULL;
+}
+
+/* "ADDR:PORT" or "PORT" with another port. */
+static void with_port(const char *listen, int port, char *text, size_t capacity)
+{
+    const char *colon = strrchr(listen, ':');
+    int address = colon ? (int)(colon - listen) + 1 : 0;
+    snprintf(text, capacity, "%.*s%d", address, listen, port);
+}
+
+/* Where Modbus listens: the address of the option, with the port the user has set, if he has. */
+static void modbus_place(const struct gateway *g, char *text, size_t capacity)
+{
+    if (g->settings.now.modbus_port != g->settings.defaults.modbus_port)
+        with_port(g->options.modbus, g->settings.now.modbus_port, text, capacity);
+    else
+        snprintf(text, capacity, "%s", g->options.modbus);
+}
+
+static void open_modbus_at(struct gateway *g, const char *place, char error[static 200])
+{
+    const struct modbus_tcp_settings settings = modbus_settings(g, place);
+    g->modbus = modbus_tcp_open(&g->loop, g->meter, &settings, error);
+}
+
+/* A port that the page set and that is gone must not keep the box from serving: the default does. */
+static bool open_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    char why[200], place[OPTION_TEXT_MAX], usual[OPTION_TEXT_MAX];
+    if (strcmp(g->options.modbus, "off") == 0)
+        return true;
+    modbus_place(g, place, sizeof place);
+    open_modbus_at(g, place, why);
+    if (!g->modbus && strcmp(place, g->options.modbus) != 0) {
+        log_error("modbus", "%s; the default is used", why);
+        g->settings.now.modbus_port = g->settings.defaults.modbus_port;
+        open_modbus_at(g, g->options.modbus, why);
+    }
+    if (!g->modbus && errno == EACCES && !options_was_set(&g->options, "modbus")) {
+        with_port(g->options.modbus, UNPRIVILEGED_MODBUS, usual, sizeof usual);
+        log_warning("modbus", "port 502 needs a privilege; listening on %s instead", usual);
+        open_modbus_at(g, usual, why);
+    }
+    if (g->modbus)
+        settings_default_port(&g->settings, modbus_tcp_port(g->modbus));
+    else
+        snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
+    return g->modbus != NULL;
+}
+
+/* The broker of the settings, if there is one that can be used. */
+static void open_mqtt(struct gateway *g)
+{
+    const struct config *c = &g->settings.now;
+    const struct mqtt_settings settings = {.broker = c->mqtt_broker,
+                                           .site = c->mqtt_site,
+                                           .serial = g->identity.serial,
+                                           .username = c->mqtt_username,
+                                           .password = c->mqtt_password,
+                                           .keepalive_s = c->mqtt_keepalive_s,
+                                           .counters = &g->mqtt_counters};
+    g->mqtt_refusal[0] = 0;
+    if (!c->mqtt_enabled || c->mqtt_broker[0] == 0)
+        return;
+    g->mqtt = mqtt_open(&g->loop, g->meter, &settings, g->mqtt_refusal);
+    if (!g->mqtt)
+        log_warning("mqtt", "%s", g->mqtt_refusal);
+}
+
+/* --- HTTP ------------------------------------------------------------------------------------- */
+
+static bool prepare_secrets(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    struct host_net net;
+    struct certificate_names names;
+    char why[IDENTITY_ERROR_MAX];
+    host_net_read(&net);
+    identity_names(&g->identity, &net, &names);
+    if (identity_load_secrets(g->options.state, &g->identity, &names, (int64_t)time(NULL), why))
+        return true;
+    snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
+    return false;
+}
+
+static void open_http_at(struct gateway *g, const char *http, const char *https,
+                         char error[static HTTP_ERROR_MAX])
+{
+    const struct options *o = &g->options;
+    const struct http_settings settings = {.http = http,
+                                           .https = https,
+                                           .state_dir = o->state,
+                                           .more_names = o->http_names,
+                                           .certificate_file = o->https_cert,
+                                           .key_file = o->https_key,
+                                           .identity = &g->identity,
+                                           .metrics_token = g->settings.now.metrics_token,
+                                           .routes = g->api.routes,
+                                           .route_count = g->api.route_count,
+                                           .context = &g->api};
+    g->http = http_open(&g->loop, &settings, error);
+}
+
+/* The usual ports may need a privilege, or belong to a web server of this machine. */
+static void fall_back_to_high_ports(struct gateway *g, char error[static HTTP_ERROR_MAX])
+{
+    char http[OPTION_TEXT_MAX], https[OPTION_TEXT_MAX];
+    const struct options *o = &g->options;
+    snprintf(http, sizeof http, "%s", o->http);
+    snprintf(https, sizeof https, "%s", o->https);
+    if (!options_was_set(o, "http"))
+        with_port(o->http, UNPRIVILEGED_HTTP, http, sizeof http);
+    if (!options_was_set(o, "https"))
+        with_port(o->https, UNPRIVILEGED_HTTPS, https, sizeof https);
+    log_warning("http", "%s; trying %s and %s instead", error, http, https);
+    open_http_at(g, http, https, error);
+}
+
+/* What was asked for is had or the start fails; what is only usual must not keep the meter from its chargers. */
+static bool open_http_doors(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    char why[HTTP_ERROR_MAX];
+    const struct options *o = &g->options;
+    bool chosen = options_was_set(o, "http") && options_was_set(o, "https");
+    open_http_at(g, o->http, o->https, why);
+    if (!g->http && (errno == EACCES || errno == EADDRINUSE) && !chosen)
+        fall_back_to_high_ports(g, why);
+    if (g->http)
+        return true;
+    if (options_was_set(o, "http") || options_was_set(o, "https")) {
+        snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
+        return false;
+    }
+    log_warning("http", "%s; the page is off", why);
+    return true;
+}
+
+/* The page needs a login, and that must be kept where its owner can read it. */
+static bool open_http(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    const struct options *o = &g->options;
+    if (strcmp(o->https, "off") == 0)
+        return true;
+    if (o->state[0])
+        return prepare_secrets(g, error) && open_http_doors(g, error);
+    if (options_was_set(o, "https")) {
+        snprintf(error, GATEWAY_ERROR_MAX, "--https needs --state DIR: the login is kept there");
+        return false;
+    }
+    log_info("http", "the page is off: its login needs a folder to be kept in; see --state");
+    return true;
+}
+
+/* --- changes while it runs -------------------------------------------------------------------- */
+
+static bool move_modbus(struct gateway *g, int port, struct config_errors *errors)
+{
+    char why[200];
+    if (!g->modbus || modbus_tcp_move(g->modbus, port, why))
+        return true;
+    errors->count = 1;
+    snprintf(errors->list[0].pointer, CONFIG_POINTER_MAX, "/Modbus/Port");
+    snprintf(errors->list[0].detail, CONFIG_DETAIL_MAX, "%s", why);
+    return false;
+}
+
+static bool on_prepare(struct settings_owner *owner, const struct config *before,
+                       const struct config *candidate, struct config_errors *errors)
+{
+    struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
+    return before->modbus_port == candidate->modbus_port ||
+           move_modbus(g, candidate->modbus_port, errors);
+}
+
+static void on_undo(struct settings_owner *owner, const struct config *before)
+{
+    struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
+    struct config_errors unused;
+    (void)move_modbus(g, before->modbus_port, &unused);
+}
+
+static void apply_modbus(struct gateway *g)
+{
+    const struct modbus_tcp_settings settings = modbus_settings(g, "");
+    if (g->modbus)
+        (void)modbus_tcp_set(g->modbus, &settings); /* every map of the table fits: a test says so */
+}
+
+static void apply_mqtt(struct gateway *g)
+{
+    mqtt_leave(g->mqtt);
+    g->mqtt = NULL;
+    open_mqtt(g);
+}
+
+static void apply_meter(struct gateway *g)
+{
+    const struct meter_settings settings = meter_settings(g);
+    meter_set(g->meter, &settings);
+}
+
+static void apply_network(struct gateway *g)
+{
+    (void)g;
+    log_info("network", "the host looks after its network itself: the settings are kept only");
+}
+
+static void on_apply(struct settings_owner *owner, unsigned doors)
+{
+    struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
+    static const struct {
+        unsigned door;
+        void (*apply)(struct gateway *g);
+    } hooks[] = {
+        {DOOR_METER, apply_meter},
+        {DOOR_MODBUS, apply_modbus},
+        {DOOR_MQTT, apply_mqtt},
+        {DOOR_NETWORK, apply_network},
+    };
+    for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
+        if (doors & hooks[i].door)
+            hooks[i].apply(g);
+}
+
+/* Soft reset: what can be connected anew is. */
+static void on_reconnect(struct api *api)
+{
+    struct gateway *g = CONTAINER_OF(api, struct gateway, api);
+    log_info("run", "soft reset: reconnecting");
+    apply_mqtt(g);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void start_api(struct gateway *g)
+{
+    g->api = (struct api){.loop = &g->loop,
+                          .meter = g->meter,
+                          .modbus = &g->modbus,
+                          .mqtt = &g->mqtt,
+                          .mqtt_counters = &g->mqtt_counters,
+                          .mqtt_refusal = g->mqtt_refusal,
+                          .settings = &g->settings,
+                          .identity = &g->identity,
+                          .http = &g->http,
+                          .input = g->options.meter,
+                          .reconnect = on_reconnect};
+    api_start(&g->api);
+}
+
+bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    g->owner = (struct settings_owner){.prepare = on_prepare, .undo = on_undo, .apply = on_apply};
+    if (!find_identity(g, error))
+        return false;
+    settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
+    g->settings.owner = &g->owner;
+    if (!open_meter(g, error) || !open_modbus(g, error))
+        return false;
+    open_mqtt(g);
+    start_api(g);
+    return open_http(g, error);
+}
+
+void gateway_close(struct gateway *g)
+{
+    http_close(g->http);
+    api_stop(&g->api);
+    if (g->settings.loop)
+        settings_close(&g->settings);
+    mqtt_close(g->mqtt);
+    modbus_tcp_close(g->modbus);
+    meter_close(g->meter);
+    loop_close(&g->loop);
+    identity_wipe(&g->identity);
+    explicit_bzero(&g->defaults, sizeof g->defaults);
+}

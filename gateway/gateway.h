@@ -1,0 +1,40 @@
+/* gateway.h - the house: the modules of one running gateway, and what each of them is given. */
+#ifndef GATEWAY_H
+#define GATEWAY_H
+
+#include "api.h"
+#include "history.h"
+#include "http.h"
+#include "identity.h"
+#include "live.h"
+#include "modbus_tcp.h"
+#include "mqtt.h"
+#include "options.h"
+#include "settings.h"
+
+struct gateway {
+    struct loop loop;
+    struct options options; /* from flags and device file */
+    struct identity identity;
+    struct config defaults;
+    struct settings settings;
+    struct settings_owner owner;
+    struct meter *meter;
+    struct modbus_tcp *modbus; /* NULL: off */
+    struct mqtt *mqtt;         /* NULL: off */
+    struct mqtt_counters mqtt_counters;
+    char mqtt_refusal[MQTT_ERROR_MAX]; /* why the configured broker cannot be used; "": it can */
+    struct api api;
+    struct http *http; /* NULL: off */
+    struct live live;
+    bool is_live;
+};
+
+enum { GATEWAY_ERROR_MAX = 420 };
+
+/* Opens everything the options ask for.  False: `error` says in one line what cannot be used; gateway_close() is
+ * still needed. */
+bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX]);
+void gateway_close(struct gateway *g);
+
+#endif

@@ -1,0 +1,249 @@
+#include "http_auth.h"
+
+#include "address.h"
+#include "atomic_file.h"
+#include "log.h"
+
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#define USER "user"
+#define LOCKS_FILE "locks"
+
+/* --- locks that outlive a restart ------------------------------------------------------------- */
+
+static void write_locks(struct worker_job *job)
+{
+    const struct auth *a = CONTAINER_OF(job, struct auth, save);
+    if (!atomic_file_write(a->state_dir, LOCKS_FILE, a->locks, a->locks_length))
+        log_warning("http", "%s/%s: %s; a restart will forget the locks", a->state_dir, LOCKS_FILE,
+                    strerror(errno));
+}
+
+static void keep_locks(struct auth *a)
+{
+    a->save_again = a->save.busy;
+    if (a->state_dir[0] == 0 || a->save.busy)
+        return;
+    a->locks_length = throttle_write(&a->throttle, a->loop->now_ms, a->locks, sizeof a->locks);
+    (void)worker_start(a->loop, &a->save); /* without a thread the next lock is kept */
+}
+
+static void on_locks_written(struct worker_job *job)
+{
+    struct auth *a = CONTAINER_OF(job, struct auth, save);
+    if (a->save_again)
+        keep_locks(a);
+}
+
+static void load_locks(struct auth *a)
+{
+    size_t n;
+    char *text =
+        a->state_dir[0] ? atomic_file_read(a->state_dir, LOCKS_FILE, sizeof a->locks, &n) : NULL;
+    if (text)
+        (void)throttle_read(&a->throttle, a->loop->now_ms, text);
+    free(text);
+}
+
+/* --- one check -------------------------------------------------------------------------------- */
+
+static void make_digest(const struct auth *a, const struct auth_check *c,
+                        unsigned char digest[static HTTP_AUTH_DIGEST])
+{
+    (void)gnutls_hmac_fast(GNUTLS_MAC_SHA256, a->key, sizeof a->key, c->authorization, c->length,
+                           digest);
+}
+
+/* The credentials behind a scheme; NULL: it is another. */
+static const char *behind_scheme(const struct auth_check *c, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    if (c->length <= n || strncasecmp(c->authorization, scheme, n) != 0 ||
+        c->authorization[n] != ' ')
+        return NULL;
+    return c->authorization + n + strspn(c->authorization + n, " ");
+}
+
+static bool is_token(const struct auth *a, const struct auth_check *c)
+{
+    const char *token = behind_scheme(c, "Bearer");
+    size_t n = strlen(a->token), length;
+    if (!token || !c->takes_token || n == 0)
+        return false;
+    length = c->length - (size_t)(token - c->authorization);
+    return length == n && gnutls_memcmp(token, a->token, n) == 0;
+}
+
+/* Takes user and password out of Basic credentials; any that make no sense are those of a wrong user. */
+static void decode(struct auth *a, const struct auth_check *c)
+{
+    const char *credentials = behind_scheme(c, "Basic");
+    gnutls_datum_t in, out = {NULL, 0};
+    a->user_is_right = false;
+    a->password_length = 0;
+    if (!credentials)
+        return;
+    in.data = (unsigned char *)(uintptr_t)credentials;
+    in.size = (unsigned)(c->length - (size_t)(credentials - c->authorization));
+    if (gnutls_base64_decode2(&in, &out) < 0)
+        return;
+    const unsigned char *colon = out.size ? memchr(out.data, ':', out.size) : NULL;
+    size_t user = colon ? (size_t)(colon - out.data) : 0;
+    size_t length = colon ? out.size - user - 1 : LOGIN_PASSWORD_MAX + 1;
+    if (length <= LOGIN_PASSWORD_MAX) {
+        memcpy(a->password, colon + 1, length);
+        a->password_length = length;
+        a->user_is_right = user == strlen(USER) && memcmp(out.data, USER, user) == 0;
+    }
+    gnutls_memset(out.data, 0, out.size);
+    gnutls_free(out.data);
+}
+
+static void run_check(struct worker_job *job)
+{
+    struct auth *a = CONTAINER_OF(job, struct auth, job);
+    a->right = login_check(a->password, a->password_length, a->hash) && a->user_is_right;
+}
+
+static void log_failure(const struct auth_check *c, bool locked)
+{
+    char who[ADDRESS_TEXT_MAX];
+    address_format_host(c->address, who);
+    log_warning("http", "wrong login from %s%s", who, locked ? "; locked for some time" : "");
+}
+
+static void fail(struct auth *a, struct auth_check *c)
+{
+    bool locked = throttle_failed(&a->throttle, c->address, a->loop->now_ms);
+    log_failure(c, locked);
+    if (locked)
+        keep_locks(a);
+    c->done(c, AUTH_WRONG, 0);
+}
+
+static void pass(struct auth *a, struct auth_check *c)
+{
+    char who[ADDRESS_TEXT_MAX];
+    address_format_host(c->address, who);
+    log_info("http", "login from %s", who);
+    throttle_passed(&a->throttle, c->address);
+    memcpy(a->good, a->digest, sizeof a->good);
+    a->has_good = true;
+    c->done(c, AUTH_PASSED, 0);
+}
+
+/* A bearer token, or a login that passed before. */
+static bool is_good_already(const struct auth *a, const struct auth_check *c)
+{
+    unsigned char digest[HTTP_AUTH_DIGEST];
+    make_digest(a, c, digest);
+    return is_token(a, c) || (a->has_good && gnutls_memcmp(digest, a->good, sizeof digest) == 0);
+}
+
+static void start_slow_check(struct auth *a, struct auth_check *c)
+{
+    decode(a, c);
+    make_digest(a, c, a->digest);
+    a->running = c;
+    if (worker_start(a->loop, &a->job) == 0)
+        return;
+    a->running = NULL;
+    c->done(c, AUTH_LOCKED, 1000);
+}
+
+/* Who is known is answered from memory without asking the throttle.  All others ask first: who is only told to wait
+ * would else find the right guess among any number of wrong ones. */
+static void check(struct auth *a, struct auth_check *c)
+{
+    bool known = throttle_is_known(&a->throttle, c->address);
+    int64_t wait_ms = throttle_locked_ms(&a->throttle, c->address, a->loop->now_ms);
+    if (wait_ms == 0 && known && is_good_already(a, c)) {
+        c->done(c, AUTH_PASSED, 0);
+        return;
+    }
+    if (wait_ms == 0)
+        wait_ms = throttle_ask(&a->throttle, c->address, a->loop->now_ms);
+    if (wait_ms > 0) {
+        c->done(c, AUTH_LOCKED, wait_ms);
+    } else if (!known && is_good_already(a, c)) {
+        throttle_passed(&a->throttle, c->address);
+        c->done(c, AUTH_PASSED, 0);
+    } else {
+        start_slow_check(a, c);
+    }
+}
+
+/* One slow check at a time, in the order they came. */
+static void check_next(struct auth *a)
+{
+    struct auth_check *c;
+    while (!a->running && (c = a->waiting) != NULL) {
+        a->waiting = c->next;
+        check(a, c);
+    }
+}
+
+static void on_checked(struct worker_job *job)
+{
+    struct auth *a = CONTAINER_OF(job, struct auth, job);
+    struct auth_check *c = a->running;
+    a->running = NULL;
+    explicit_bzero(a->password, sizeof a->password);
+    if (a->right)
+        pass(a, c);
+    else
+        fail(a, c);
+    check_next(a);
+}
+
+void auth_begin(struct auth *a, struct auth_check *check)
+{
+    struct auth_check **link = &a->waiting;
+    if (!check->authorization) {
+        check->done(check, AUTH_MISSING, 0);
+        return;
+    }
+    while (*link)
+        link = &(*link)->next;
+    check->next = NULL;
+    *link = check;
+    check_next(a);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+bool auth_init(struct auth *a, struct loop *l, const char *state_dir, const char *token,
+               const char *login_hash)
+{
+    memset(a, 0, sizeof *a);
+    a->loop = l;
+    a->state_dir = state_dir;
+    a->token = token;
+    a->job = (struct worker_job){.run = run_check, .done = on_checked};
+    a->save = (struct worker_job){.run = write_locks, .done = on_locks_written};
+    memcpy(a->hash, login_hash, sizeof a->hash);
+    throttle_init(&a->throttle);
+    load_locks(a);
+    return getrandom(a->key, sizeof a->key, 0) == sizeof a->key;
+}
+
+void auth_reset(struct auth *a)
+{
+    throttle_init(&a->throttle);
+    a->has_good = false;
+    keep_locks(a);
+}
+
+void auth_close(struct auth *a)
+{
+    worker_join(&a->job);
+    worker_join(&a->save);
+    explicit_bzero(a->password, sizeof a->password);
+    explicit_bzero(a->key, sizeof a->key);
+}
