@@ -24,9 +24,10 @@ endef
 cmake = cmake --preset $(1) $(3) >/dev/null && cmake --build --preset $(1) --target $(2)
 ctest = ctest --preset $(1) -j $(JOBS)
 
-need_build = $(call need,run,gcc cmake ninja pkg-config,libmosquitto inih libsystemd)
+libraries = libmosquitto inih libsystemd libmicrohttpd gnutls jansson libqrencode libcrypt
+need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
-	arm-none-eabi-gcc clang-format,libmosquitto inih libsystemd cmocka)
+	arm-none-eabi-gcc clang-format chromedriver openssl curl,$(libraries) cmocka)
 
 .PHONY: help build run test bench fuzz coverage check-captures format check-format tidy install clean
 
@@ -60,7 +61,7 @@ fuzz: ## try to break the parsers, FUZZ_SECONDS=60 each
 	$(call cmake,fuzz,fuzz,-DFUZZ_SECONDS=$(FUZZ_SECONDS))
 
 coverage: ## line coverage of core/ by its unit tests; fails under 95 %
-	$(call need,test,gcc cmake ninja pkg-config gcovr arm-none-eabi-gcc,libmosquitto inih libsystemd cmocka)
+	$(call need,test,gcc cmake ninja pkg-config gcovr arm-none-eabi-gcc,$(libraries) cmocka)
 	$(call cmake,coverage,all)
 	find build/coverage -name '*.gcda' -delete
 	$(call ctest,coverage)
@@ -79,7 +80,7 @@ check-format: ## check format and style rules
 	tests/style.sh
 
 tidy: ## static analysis of the product's code with clang-tidy
-	$(call need,test,clang-tidy cmake ninja pkg-config,libmosquitto inih libsystemd cmocka)
+	$(call need,test,clang-tidy cmake ninja pkg-config,$(libraries) cmocka)
 	cmake --preset release >/dev/null
 	printf '%s\n' $(filter-out %_test.c fuzz/%,$(filter %.c,$(C_FILES))) | xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build \
 		--extra-arg=-Wno-ignored-optimization-argument

@@ -179,10 +179,11 @@ class Setting:
     def tool(self, name):
         return self.build / "bench" / name
 
-    def gateway(self, meter, *options):
+    def gateway(self, meter, *options, page=False):
         """The command of our gateway; it keeps its state in our work folder."""
+        pages = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"] if page else ["--https", "off"]
         return [self.build / "smart-connect", "run", "--meter", meter, "--serial", "0123456789AB",
-                "--state", self.work, "--log-level", "warning", *options]
+                "--state", self.work, "--log-level", "warning", *pages, *options]
 
     def start_broker(self):
         port = free_port()

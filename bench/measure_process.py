@@ -62,7 +62,7 @@ def gateway(setting, broker=None, **options):
     port = harness.free_port()
     more = ["--mqtt", f"mqtt://127.0.0.1:{broker}"] if broker else []
     meter = Meter()
-    command = setting.gateway(meter.url, "--modbus", f"127.0.0.1:{port}", *more)
+    command = setting.gateway(meter.url, "--modbus", f"127.0.0.1:{port}", *more, page=True)
     try:
         with harness.Program(command, **options) as program:
             client = Client(port)

@@ -201,7 +201,7 @@ def test_unopenable_serial_device_is_not_fatal(gateway, tmp_path):
 def test_ready_line_names_the_bound_address(gateway):
     server = gateway("sim:dsmr50")
     lines = [l for l in server.stdout().splitlines() if l.startswith("ready ")]
-    assert lines == [f"ready serial=00112233AABB modbus=127.0.0.1:{server.port} map=PhoenixContact-EMPro mqtt=off"]
+    assert lines == [f"ready serial=00112233AABB modbus=127.0.0.1:{server.port} map=PhoenixContact-EMPro mqtt=off http=off https=off"]
     server.client().close()
 
 
