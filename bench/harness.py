@@ -90,7 +90,7 @@ class Program:
 
     def _await_ready(self, timeout_s):
         readable, _, _ = select.select([self.process.stdout], [], [], timeout_s)
-        line = self.process.stdout.readline() if readable else ""
+        line = self.ready_line = self.process.stdout.readline() if readable else ""
         if not line.startswith("ready"):
             self.process.kill()
             raise RuntimeError(f"{self.process.args} did not start: {line}{self.error_text()}")
@@ -98,6 +98,11 @@ class Program:
     def error_text(self):
         self.errors.seek(0)
         return self.errors.read()
+
+    def processor_ms(self):
+        """Processor time so far."""
+        fields = pathlib.Path(f"/proc/{self._pid()}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
     def _pid(self):
         """The program itself; strace has it as a child, valgrind becomes it."""

@@ -3,6 +3,8 @@
  *
  *   modbus_load PORT CLIENTS ADDRESS REGISTERS ms T       after a short warm-up, for T ms
  *   modbus_load PORT CLIENTS ADDRESS REGISTERS count N    exactly N requests, all clients together
+ *   modbus_load PORT CLIENTS ADDRESS REGISTERS paced T    for T ms, no closed loop: 160 requests/s, the clients in
+ *                                                         turn, each measured from the moment it was due
  *
  * Prints: requests/s, p50, p90, p99 of the round trip in microseconds.
  */
@@ -22,7 +24,8 @@ enum {
     ANSWER_MAX = 260,
     LATENCIES_MAX = 1 << 22,
     WARM_UP_MS = 60,
-    STALL_MS = 2000
+    STALL_MS = 2000,
+    PACE_NS = 6250000 /* 8 clients with 20 requests/s each */
 };
 
 struct client {
@@ -142,6 +145,25 @@ static void run_many(void)
     }
 }
 
+/* A request that is late because the one before was counts as late. */
+static void run_paced(void)
+{
+    int n = load.clients_n;
+    for (long i = 0;; i++) {
+        struct client *c = &load.clients[i % n];
+        uint64_t due_ns = load.begin_ns + (uint64_t)i * PACE_NS;
+        if (due_ns >= load.end_ns)
+            return;
+        sleep_until_ns(due_ns);
+        send_request(c);
+        c->sent_ns = due_ns;
+        while (!receive_some(c, 0))
+            ;
+        check_answer(c);
+        note_latency(c, clock_ns());
+    }
+}
+
 static void connect_clients(int port)
 {
     load.epoll_fd = loopback_epoll();
@@ -179,7 +201,7 @@ static void print_result(double seconds)
 int main(int argc, char **argv)
 {
     if (argc != 7)
-        fail("usage: modbus_load PORT CLIENTS ADDRESS REGISTERS ms|count N");
+        fail("usage: modbus_load PORT CLIENTS ADDRESS REGISTERS ms|count|paced N");
     int port = (int)number_argument(argv[1], "port: 1 to 65535", 1, 65535);
     load.clients_n = (int)number_argument(argv[2], "clients: 1 to 64", 1, CLIENTS_MAX);
     load.address = (uint16_t)number_argument(argv[3], "address: 0 to 65535", 0, 65535);
@@ -189,11 +211,14 @@ int main(int argc, char **argv)
     memset(load.latencies_ns, 1, sizeof load.latencies_ns);
     connect_clients(port);
     load.begin_ns = clock_ns();
-    if (strcmp(argv[5], "ms") == 0) {
+    bool paced = strcmp(argv[5], "paced") == 0;
+    if (paced || strcmp(argv[5], "ms") == 0) {
         load.begin_ns += (uint64_t)WARM_UP_MS * 1000000;
         load.end_ns = load.begin_ns + (uint64_t)load.limit * 1000000;
     }
-    if (load.clients_n == 1)
+    if (paced)
+        run_paced();
+    else if (load.clients_n == 1)
         run_one(&load.clients[0]);
     else
         run_many();

@@ -54,6 +54,10 @@ MEASURES = (
             "Python bridges 2.8 to 6.9 / 2.7 to 7.7", (1.2, 1.2), "{:.2f}"),
     Measure("modbus_latency", "last byte to the value in a Modbus answer, p50 / p99: the same", "",
             (1.2, 1.2), "{:.2f}"),
+    Measure("page_modbus", "Modbus p99 at 160 requests/s, idle / during 100 TLS handshakes a second: ms", "",
+            (10, 10), "{:.2f}"),
+    Measure("page_handshake", "processor time of a TLS handshake: ms", "", (2,), "{:.2f}"),
+    Measure("page_connections", "64 idle TLS connections: more memory, MB", "", (4,), "{:.1f}"),
     Measure("memory", "memory, all connected: RSS / private dirty, MB",
             "mosquitto 10.1, Python bridges 21 to 26", (13, 2.5), "{:.1f}"),
     Measure("start", "start to `ready`: ms", "8 for the libraries alone", (30,), "{:.1f}"),
@@ -75,6 +79,8 @@ HOW = """\
 - End to end: `latency_probe` writes telegrams to pseudo-terminals at the pace of 115200 Bd, in turn to ours and
   to the smallest program in C that can do the job (`bridge_mqtt`, `bridge_modbus`: no CRC, no parser). One
   clock sees both ends. Modbus registers are read back to back.
+- Page: `tls_load` makes full TLS 1.3 handshakes at a steady pace while `modbus_load paced` asks; a Modbus request is
+  measured from the moment it was due, so one that waits behind another counts in full.
 - Memory and start: `smaps_rollup` after 20 telegrams; from before the fork to the line `ready`. Allocations
   by a preloaded counter, over 200 telegrams with Modbus reads in between.
 - The column "others" was measured once, on a machine of this kind, and is not part of this run. What did
