@@ -18,6 +18,8 @@ const struct http_route api_routes[] = {
      "the program's version, and who updates it", api_serve_firmware, NULL},
     {"/api/v1/reset", HTTP_POST, HTTP_LOGIN,
      "reconnects to the network (soft), or sets all settings back (factory)", api_serve_reset, NULL},
+    {"/api/v1/password", HTTP_POST, HTTP_LOGIN,
+     "chooses another password for the page; the one until now is asked for", api_serve_password, NULL},
     {"/api/v1/telegram", HTTP_GET, HTTP_LOGIN,
      "the latest telegram, byte for byte", api_serve_telegram, NULL},
     {"/api/v1/readings", HTTP_GET, HTTP_LOGIN,
@@ -77,12 +79,23 @@ static const struct meter_snapshot *latest_or_404(const struct api *api, struct 
     return latest;
 }
 
+/* A P1 telegram is complete with its CRC and taken there; the line end that follows belongs to it all the same. */
 void api_serve_telegram(struct http_request *r, void *context)
 {
-    const struct meter_snapshot *latest = latest_or_404(context, r);
-    if (latest)
-        http_answer_text(r, 200, "text/plain", latest->telegram, latest->telegram_len);
+    struct api *api = context;
+    const struct meter_snapshot *latest = latest_or_404(api, r);
+    if (!latest)
+        return;
+    size_t n = latest->telegram_len;
+    memcpy(api->message, latest->telegram, n);
+    if (latest->reading.standard == STANDARD_P1 && n && api->message[n - 1] != '\n') {
+        memcpy(api->message + n, "\r\n", 2);
+        n += 2;
+    }
+    http_answer_text(r, 200, "text/plain", api->message, n);
 }
+_Static_assert(HISTORY_JSON_MAX >= P1_TELEGRAM_MAX + 2,
+               "a telegram fits where answers are written");
 
 void api_serve_readings(struct http_request *r, void *context)
 {

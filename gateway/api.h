@@ -25,7 +25,8 @@ struct api {
     const struct mqtt_counters *mqtt_counters;
     const char *mqtt_refusal;
     struct settings *settings;
-    const struct identity *identity;
+    struct identity *identity;
+    const char *state_dir;
     struct http *const *http;
     const char *input;                  /* URL of the meter */
     void (*reconnect)(struct api *api); /* soft reset */
@@ -34,6 +35,7 @@ struct api {
     struct meter_listener listener;
     struct loop_timer tick;
     struct api_live *streams;
+    struct password_change *password; /* under way; NULL: none */
     struct api_seen seen;
     struct http_route routes[API_ROUTES_MAX]; /* those of the table, and the files of the page */
     size_t route_count;
@@ -68,7 +70,14 @@ void api_serve_history(struct http_request *r, void *context);
 void api_serve_live(struct http_request *r, void *context);
 void api_serve_openapi(struct http_request *r, void *context);
 void api_serve_metrics(struct http_request *r, void *context);
+void api_serve_password(struct http_request *r, void *context);
 void api_serve_file(struct http_request *r, void *context);
+
+/* Of api_password, after a factory reset: the label's password opens again, and nobody is locked; then answers. */
+void api_reset_password(struct http_request *r, struct api *api);
+
+/* Waits for a change of the password that is under way, and answers it. */
+void api_password_close(struct api *api);
 
 /* Of api_live: an event for all streams; and what they need each second. */
 void api_live_reading(struct api *api);

@@ -55,15 +55,14 @@ static void on_config_done(struct settings_change *change, enum settings_result 
     free(c);
 }
 
+/* The settings are those of the factory; the password has to follow. */
 static void on_reset_done(struct settings_change *change, enum settings_result result)
 {
     struct config_change *c = CONTAINER_OF(change, struct config_change, change);
-    if (result == SETTINGS_DONE) {
-        auth_reset(&(*c->api->http)->auth);
-        http_answer_json(c->request, 202, json_pack("{s:s}", "Result", "factory settings"), NULL);
-    } else {
+    if (result == SETTINGS_DONE)
+        api_reset_password(c->request, c->api);
+    else
         answer_failure(c->request, change, result);
-    }
     free(c);
 }
 

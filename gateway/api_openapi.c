@@ -23,6 +23,8 @@ static const struct operation {
     {"/api/v1/firmware", "post", NULL, 202, "Firmware", "application/json", "403 413 415"},
     {"/api/v1/reset", "post", "Reset", 202, "ResetResult", "application/json",
      "400 403 413 415 422 500 507"},
+    {"/api/v1/password", "post", "Password", 200, "PasswordResult", "application/json",
+     "400 403 413 415 422 500 507"},
     {"/api/v1/telegram", "get", NULL, 200, NULL, "text/plain", "404"},
     {"/api/v1/readings", "get", NULL, 200, "Readings", "application/json", "404"},
     {"/api/v1/live", "get", NULL, 200, NULL, "text/event-stream", ""},

@@ -82,10 +82,10 @@ void config_defaults(struct config *c, const struct options *o)
 
 /* --- one value -------------------------------------------------------------------------------- */
 
-static bool has_control_characters(const char *text)
+static bool has_control_characters(const char *text, size_t length)
 {
-    for (const char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7F)
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7F)
             return true;
     return false;
 }
@@ -108,7 +108,7 @@ static bool set_text(const struct config_row *row, struct config *c, const json_
         return false;
     }
     memcpy(text, json_string_value(value), n + 1);
-    if (has_control_characters(text)) {
+    if (has_control_characters(text, n)) {
         snprintf(detail, CONFIG_DETAIL_MAX, "must not hold control characters");
         return false;
     }

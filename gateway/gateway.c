@@ -323,6 +323,7 @@ static void start_api(struct gateway *g)
                           .mqtt_refusal = g->mqtt_refusal,
                           .settings = &g->settings,
                           .identity = &g->identity,
+                          .state_dir = g->options.state,
                           .http = &g->http,
                           .input = g->options.meter,
                           .reconnect = on_reconnect};
@@ -345,10 +346,11 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 
 void gateway_close(struct gateway *g)
 {
+    if (g->settings.loop)
+        settings_close(&g->settings); /* requests that wait for it are still there */
+    api_password_close(&g->api);
     http_close(g->http);
     api_stop(&g->api);
-    if (g->settings.loop)
-        settings_close(&g->settings);
     mqtt_close(g->mqtt);
     modbus_tcp_close(g->modbus);
     meter_close(g->meter);

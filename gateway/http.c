@@ -21,7 +21,7 @@ enum { REFRESH_MS = 30000, PEM_FILE_MAX = 64 * 1024 };
     "ECDSA-SHA384:" \
     "+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-" \
     "SHA256:" \
-    "+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION"
+    "+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE"
 
 /* --- names and the certificate ---------------------------------------------------------------- */
 
@@ -216,7 +216,7 @@ struct http *http_open(struct loop *l, const struct http_settings *settings,
     h->refresh.expired = on_refresh;
     find_names(h, &h->names);
     if (auth_init(&h->auth, l, settings->state_dir, settings->metrics_token,
-                  settings->identity->login_hash) &&
+                  identity_hash(settings->identity)) &&
         start_certificate(h, error) && open_doors(h, error)) {
         loop_set_timer(l, &h->refresh, REFRESH_MS);
         return h;

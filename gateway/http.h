@@ -122,13 +122,13 @@ void http_answer_problem(struct http_request *r, unsigned status, const char *de
 void http_answer_wait(struct http_request *r, unsigned status, const char *detail,
                       int64_t retry_after_s);
 
-/* Answers with a stream of events.  The stream is the caller's until `gone`.  False: out of memory; a problem was
- * answered. */
+/* Answers with a stream of events.  The stream is the caller's until `gone`.  False: there is none, since HEAD was
+ * asked or memory is out; that was answered. */
 bool http_answer_stream(struct http_request *r, struct http_stream *s);
 void http_stream_wake(struct http_stream *s);
 
 /* Who asks. */
-void http_peer(const struct http_request *r, char text[static ADDRESS_TEXT_MAX]);
+const struct sockaddr_storage *http_address(const struct http_request *r);
 
 /* The body as JSON, strictly; NULL: 400 was answered. */
 json_t *http_body_json(struct http_request *r);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -108,22 +109,22 @@ static void decode(struct auth *a, const struct auth_check *c)
 static void run_check(struct worker_job *job)
 {
     struct auth *a = CONTAINER_OF(job, struct auth, job);
-    a->right = login_check(a->password, a->password_length, a->hash) && a->user_is_right;
+    a->right = login_check(a->password, a->password_length, a->checked_hash) && a->user_is_right;
 }
 
-static void log_failure(const struct auth_check *c, bool locked)
+void auth_note_wrong(struct auth *a, const struct sockaddr_storage *address)
 {
     char who[ADDRESS_TEXT_MAX];
-    address_format_host(c->address, who);
+    bool locked = throttle_failed(&a->throttle, address, a->loop->now_ms);
+    address_format_host(address, who);
     log_warning("http", "wrong login from %s%s", who, locked ? "; locked for some time" : "");
+    if (locked)
+        keep_locks(a);
 }
 
 static void fail(struct auth *a, struct auth_check *c)
 {
-    bool locked = throttle_failed(&a->throttle, c->address, a->loop->now_ms);
-    log_failure(c, locked);
-    if (locked)
-        keep_locks(a);
+    auth_note_wrong(a, c->address);
     c->done(c, AUTH_WRONG, 0);
 }
 
@@ -150,27 +151,33 @@ static void start_slow_check(struct auth *a, struct auth_check *c)
 {
     decode(a, c);
     make_digest(a, c, a->digest);
+    memcpy(a->checked_hash, a->hash, sizeof a->checked_hash);
     a->running = c;
     if (worker_start(a->loop, &a->job) == 0)
         return;
     a->running = NULL;
-    c->done(c, AUTH_LOCKED, 1000);
+    c->done(c, AUTH_LATER, 1000);
 }
 
 /* Who is known is answered from memory without asking the throttle.  All others ask first: who is only told to wait
- * would else find the right guess among any number of wrong ones. */
+ * would else find the right guess among any number of wrong ones.  A token makes nobody known, and forgives nothing. */
 static void check(struct auth *a, struct auth_check *c)
 {
     bool known = throttle_is_known(&a->throttle, c->address);
-    int64_t wait_ms = throttle_locked_ms(&a->throttle, c->address, a->loop->now_ms);
-    if (wait_ms == 0 && known && is_good_already(a, c)) {
+    int64_t locked_ms = throttle_locked_ms(&a->throttle, c->address, a->loop->now_ms);
+    if (locked_ms > 0) {
+        c->done(c, AUTH_LOCKED, locked_ms);
+        return;
+    }
+    if (known && is_good_already(a, c)) {
         c->done(c, AUTH_PASSED, 0);
         return;
     }
-    if (wait_ms == 0)
-        wait_ms = throttle_ask(&a->throttle, c->address, a->loop->now_ms);
+    int64_t wait_ms = throttle_ask(&a->throttle, c->address, a->loop->now_ms);
     if (wait_ms > 0) {
-        c->done(c, AUTH_LOCKED, wait_ms);
+        c->done(c, AUTH_LATER, wait_ms);
+    } else if (is_token(a, c)) {
+        c->done(c, AUTH_PASSED, 0);
     } else if (!known && is_good_already(a, c)) {
         throttle_passed(&a->throttle, c->address);
         c->done(c, AUTH_PASSED, 0);
@@ -195,7 +202,9 @@ static void on_checked(struct worker_job *job)
     struct auth_check *c = a->running;
     a->running = NULL;
     explicit_bzero(a->password, sizeof a->password);
-    if (a->right)
+    if (strcmp(a->checked_hash, a->hash) != 0)
+        auth_begin(a, c); /* the password was changed meanwhile */
+    else if (a->right)
         pass(a, c);
     else
         fail(a, c);
@@ -233,10 +242,17 @@ bool auth_init(struct auth *a, struct loop *l, const char *state_dir, const char
     return getrandom(a->key, sizeof a->key, 0) == sizeof a->key;
 }
 
-void auth_reset(struct auth *a)
+void auth_use_hash(struct auth *a, const char *hash)
 {
-    throttle_init(&a->throttle);
+    snprintf(a->hash, sizeof a->hash, "%s", hash);
     a->has_good = false;
+}
+
+void auth_forget_locks(struct auth *a)
+{
+    uint64_t failures = a->throttle.failures;
+    throttle_init(&a->throttle);
+    a->throttle.failures = failures;
     keep_locks(a);
 }
 

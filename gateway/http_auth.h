@@ -16,7 +16,8 @@ enum auth_result {
     AUTH_PASSED,
     AUTH_MISSING, /* no Authorization field */
     AUTH_WRONG,
-    AUTH_LOCKED /* too many wrong ones from this address: whatever it sent, it must wait */
+    AUTH_LOCKED, /* too many wrong ones from this address: whatever it sent, it must wait */
+    AUTH_LATER   /* too many checks just now */
 };
 
 /* One check; part of whatever waits for it, and its own until done is called. */
@@ -35,7 +36,7 @@ struct auth {
     const char *token;     /* of /metrics, in the configuration; "": none */
     struct throttle throttle;
     /* private */
-    char hash[LOGIN_HASH_MAX];
+    char hash[LOGIN_HASH_MAX], checked_hash[LOGIN_HASH_MAX]; /* now, and that of the worker */
     unsigned char key[HTTP_AUTH_DIGEST], good[HTTP_AUTH_DIGEST];
     bool has_good;
     struct auth_check *waiting, *running;
@@ -57,8 +58,14 @@ bool auth_init(struct auth *a, struct loop *l, const char *state_dir, const char
 /* Checks; done is called at once or later, from the loop. */
 void auth_begin(struct auth *a, struct auth_check *check);
 
-/* Forgets the locks and who is logged in: after a factory reset. */
-void auth_reset(struct auth *a);
+/* Another password opens from now on; who is logged in must log in anew. */
+void auth_use_hash(struct auth *a, const char *hash);
+
+/* A wrong password was given in another way than to log in: it counts all the same. */
+void auth_note_wrong(struct auth *a, const struct sockaddr_storage *address);
+
+/* Forgets the locks: after a factory reset. */
+void auth_forget_locks(struct auth *a);
 
 /* Waits for the workers; checks that wait are never answered. */
 void auth_close(struct auth *a);

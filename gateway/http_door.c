@@ -17,7 +17,7 @@ enum {
     BACKLOG = 128,
     MEMORY_PER_CONNECTION = 24 * 1024, /* a head of 8 KiB with 100 fields takes 16 */
     INACTIVITY_S = 120,                /* the library's own, behind our deadlines */
-    RUNS_WITHOUT_EVENT = 16,
+    RUNS_WITHOUT_EVENT = 64,
     RESTLESS_MS = 10
 };
 
@@ -86,6 +86,15 @@ void http_connection_allow(struct http_connection *c, int64_t ms, bool busy)
     c->busy = busy;
     c->since_ms = c->door->loop->now_ms;
     c->deadline_ms = ms == INT64_MAX ? INT64_MAX : c->since_ms + ms;
+}
+
+void http_connection_hurry(struct http_connection *c, int64_t ms)
+{
+    int64_t deadline_ms = c->door->loop->now_ms + ms;
+    c->busy = true;
+    c->since_ms = c->door->loop->now_ms;
+    if (deadline_ms < c->deadline_ms)
+        c->deadline_ms = deadline_ms;
 }
 
 static void use_tls_context(const struct http_door *d, struct MHD_Connection *connection)

@@ -70,6 +70,9 @@ struct http_connection *http_connection_of(struct MHD_Connection *connection);
 /* From now on the connection has this long; INT64_MAX: as long as it likes.  busy: a request is under way. */
 void http_connection_allow(struct http_connection *c, int64_t ms, bool busy);
 
+/* A request is under way: the connection has this long, and no longer than it had already. */
+void http_connection_hurry(struct http_connection *c, int64_t ms);
+
 /* Where it listens. */
 const struct sockaddr_storage *http_door_bound(const struct http_door *d);
 

@@ -147,7 +147,7 @@ bool http_head_host(const char *value, char *host, size_t capacity)
     size_t n = value[0] == '[' ? strcspn(value, "]") : strcspn(value, ":");
     const char *rest = value + n;
     if (value[0] == '[') {
-        if (*rest++ != ']')
+        if (*rest++ != ']' || !memchr(value, ':', n))
             return false;
         value++;
         n--;
@@ -186,6 +186,21 @@ bool http_head_is_json(const struct http_head *h)
         if (type[n] == 0 ||
             (strchr("; \t", type[n]) && (*rest == 0 || strcasecmp(rest, "charset=utf-8") == 0)))
             return true;
+    }
+    return false;
+}
+
+bool http_head_etag_matches(const char *list, const char *etag, bool weak)
+{
+    size_t length = strlen(etag);
+    if (strcmp(list, "*") == 0)
+        return true;
+    for (const char *at = list + strspn(list, ", \t"); *at;) {
+        size_t n = strcspn(at, ", \t");
+        const char *tag = weak && strncmp(at, "W/", 2) == 0 ? at + 2 : at;
+        if ((size_t)(at + n - tag) == length && strncmp(tag, etag, length) == 0)
+            return true;
+        at += n + strspn(at + n, ", \t");
     }
     return false;
 }

@@ -65,4 +65,8 @@ bool http_head_same_origin(const struct http_head *h);
 /* True for application/json, with or without a charset of UTF-8, and application/merge-patch+json. */
 bool http_head_is_json(const struct http_head *h);
 
+/* True if an ETag (in quotes) stands in a list of them, or the list is "*".  weak: W/"x" is as good as "x", as for
+ * If-None-Match; If-Match compares strongly (RFC 9110 8.8.3.2). */
+bool http_head_etag_matches(const char *list, const char *etag, bool weak);
+
 #endif

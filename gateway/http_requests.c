@@ -88,7 +88,7 @@ void http_answer_static(struct http_request *r, const char *type, const void *by
                         const char *encoding, const char *etag)
 {
     const char *known = r->head.value[FIELD_IF_NONE_MATCH];
-    bool unchanged = known && strstr(known, etag);
+    bool unchanged = known && http_head_etag_matches(known, etag, true);
     struct MHD_Response *answer = MHD_create_response_from_buffer(
         unchanged ? 0 : length, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT);
     if (answer) {
@@ -154,9 +154,9 @@ static void answer_wrong_method(struct http_request *r, unsigned methods)
         MHD_add_response_header(r->answer, "Allow", allow);
 }
 
-void http_peer(const struct http_request *r, char text[static ADDRESS_TEXT_MAX])
+const struct sockaddr_storage *http_address(const struct http_request *r)
 {
-    address_format_host(&r->place->address, text);
+    return &r->place->address;
 }
 
 json_t *http_body_json(struct http_request *r)
@@ -203,6 +203,10 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
 
 bool http_answer_stream(struct http_request *r, struct http_stream *s)
 {
+    if (strcmp(r->method, "HEAD") == 0) {
+        http_answer_text(r, 200, "text/event-stream", "", 0);
+        return false;
+    }
     s->text = malloc(HTTP_EVENT_MAX);
     s->request = r;
     s->length = s->sent = 0;
@@ -315,8 +319,11 @@ static void on_authenticated(struct auth_check *check, enum auth_result result, 
     struct http_request *r = CONTAINER_OF(check, struct http_request, check);
     if (r->http->closing)
         return;
-    if (result == AUTH_LOCKED)
-        http_answer_wait(r, 429, "too many wrong logins from this address; wait and try again",
+    if (result == AUTH_LOCKED || result == AUTH_LATER)
+        http_answer_wait(r, 429,
+                         result == AUTH_LOCKED
+                             ? "too many wrong logins from this address: it is locked for some time"
+                             : "too many logins at this moment; try again",
                          (wait_ms + 999) / 1000);
     else if (result != AUTH_PASSED)
         http_answer_problem(r, 401, "user name `user` and the password of the device's label", NULL);
@@ -412,10 +419,10 @@ static void dispatch_plain(struct http_request *r)
     secure_base(r, host, base, sizeof base);
     if (strcmp(r->path, "/") == 0 && method_bit(r->method) == HTTP_GET)
         answer_landing(r, base);
-    else if (lies_behind_the_secure_door(r))
-        answer_redirect(r, base);
     else if (strcmp(r->path, "/") == 0)
         answer_wrong_method(r, HTTP_GET);
+    else if (lies_behind_the_secure_door(r))
+        answer_redirect(r, base);
     else
         http_answer_problem(r, 404, "there is nothing at this address", NULL);
 }
@@ -431,7 +438,7 @@ void *http_requests_uri(void *context, const char *uri, struct MHD_Connection *c
     r->http = h;
     r->connection = connection;
     r->place = http_connection_of(connection);
-    http_connection_allow(r->place, HTTP_REQUEST_MS, true);
+    http_connection_hurry(r->place, HTTP_REQUEST_MS);
     http_head_uri(&r->head, uri);
     r->next = h->requests;
     h->requests = r;
@@ -529,6 +536,8 @@ static enum MHD_Result carry_on(struct http_request *r, const char *path, const 
         return start(r, path, method, version);
     if (*upload_size)
         return take_body(r, upload, upload_size);
+    if (!r->answer && r->http->closing)
+        return MHD_NO;
     if (!r->answer)
         dispatch(r);
     if (r->answer)

@@ -251,12 +251,36 @@ bool identity_renew_web(const char *state_dir, struct identity *id,
     return complete_pair(state_dir, &web, renewed);
 }
 
+const char *identity_hash(const struct identity *id)
+{
+    return id->password_hash[0] ? id->password_hash : id->login_hash;
+}
+
+bool identity_keep_password(const char *state_dir, const char *hash)
+{
+    char line[LOGIN_HASH_MAX + 1];
+    snprintf(line, sizeof line, "%s\n", hash);
+    return hash[0] ? write_text(state_dir, "password", line)
+                   : atomic_file_remove(state_dir, "password");
+}
+
+/* A hash that cannot be used opens to nobody: then the label's does, which its owner has. */
+static void load_password(const char *state_dir, struct identity *id)
+{
+    if (read_text(state_dir, "password", id->password_hash, sizeof id->password_hash) &&
+        !login_is_hash(id->password_hash)) {
+        log_warning("identity", "%s/password holds no password: the label's opens", state_dir);
+        id->password_hash[0] = 0;
+    }
+}
+
 bool identity_load_secrets(const char *state_dir, struct identity *id,
                            const struct certificate_names *names, int64_t now_s,
                            char error[static IDENTITY_ERROR_MAX])
 {
     bool renewed;
     const struct pair device = device_pair(id, now_s), web = web_pair(id, names, now_s);
+    load_password(state_dir, id);
     if (atomic_file_make_folder(state_dir) && complete_login(state_dir, id) &&
         complete_pair(state_dir, &device, &renewed) && complete_pair(state_dir, &web, &renewed))
         return true;

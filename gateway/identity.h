@@ -3,7 +3,8 @@
  * Made on first start, kept in the state folder, and left alone by a factory reset:
  *
  *   serial                    12 hex digits, from the network card's address where there is one
- *   login                     the web page's password, as a slow hash
+ *   login                     the label's password of the web page, as a slow hash
+ *   password                  the hash of the owner's own, if he chose one: only this one opens then
  *   label                     login and access point key in clear, for the sticker: who may read it is root and
  *                             the gateway itself
  *   device.key, device.crt    identify the box to a broker: P-256, common name = serial
@@ -28,9 +29,10 @@ enum {
 struct identity {
     char serial[IDENTITY_SERIAL_LEN + 1]; /* twelve hex digits, upper case */
     char mac[18];                         /* of the network card; "" = none */
-    char login_hash[LOGIN_HASH_MAX];
-    char login[LOGIN_KEY_LEN + 1];  /* in clear; "" = not kept any more */
-    char ap_key[LOGIN_KEY_LEN + 1]; /* of the access point (WPA2) */
+    char login_hash[LOGIN_HASH_MAX];      /* of the label's password */
+    char password_hash[LOGIN_HASH_MAX];   /* of the owner's own; "" = the label's holds */
+    char login[LOGIN_KEY_LEN + 1];        /* in clear; "" = not kept any more */
+    char ap_key[LOGIN_KEY_LEN + 1];       /* of the access point (WPA2) */
     char device_key[CERTIFICATE_PEM_MAX], device_certificate[CERTIFICATE_PEM_MAX];
     char web_key[CERTIFICATE_PEM_MAX], web_certificate[CERTIFICATE_PEM_MAX];
 };
@@ -59,6 +61,13 @@ bool identity_renew_web(const char *state_dir, struct identity *id,
 
 /* Removes the login in clear from the folder; its hash stays.  False with errno. */
 bool identity_forget_login(const char *state_dir, struct identity *id);
+
+/* The hash of the password that opens now. */
+const char *identity_hash(const struct identity *id);
+
+/* Keeps the hash of the owner's own password in the folder; "": removes it, so that the label's holds again.  For a
+ * worker: it blocks on the disk.  False with errno. */
+bool identity_keep_password(const char *state_dir, const char *hash);
 
 /* Overwrites what is secret. */
 void identity_wipe(struct identity *id);

@@ -60,18 +60,27 @@ struct mqtt {
 
 /* --- settings --------------------------------------------------------------------------------- */
 
-/* [scheme://]host[:port] behind the scheme. */
+/* The end of a host name or address: behind the bracket of an IPv6 address.  NULL: it does not begin as one. */
+static const char *end_of_host(const char *text)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    static const char ipv6[] = "0123456789abcdefABCDEF:.";
+    const char *end =
+        text[0] == '[' ? text + 1 + strspn(text + 1, ipv6) : text + strspn(text, name);
+    if (text[0] == '[')
+        return *end == ']' && end > text + 2 ? end + 1 : NULL;
+    return end > text ? end : NULL;
+}
+
+/* host[:port] behind the scheme. */
 static bool parse_host_port(const char *text, struct broker *b)
 {
-    size_t length = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/?#@");
-    const char *rest = text + length;
-    if (text[0] == '[' && length > 2 && text[length - 1] == ']') {
-        text++;
-        length -= 2;
-    }
-    if (length == 0 || length >= sizeof b->host)
+    const char *rest = end_of_host(text);
+    size_t brackets = text[0] == '[';
+    size_t length = rest ? (size_t)(rest - text) - 2 * brackets : 0;
+    if (!rest || length >= sizeof b->host)
         return false;
-    memcpy(b->host, text, length);
+    memcpy(b->host, text + brackets, length);
     b->host[length] = 0;
     if (*rest == 0)
         return true;

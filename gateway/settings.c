@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "atomic_file.h"
+#include "http_head.h"
 #include "log.h"
 
 #include <errno.h>
@@ -152,8 +153,7 @@ static bool make_candidate(struct settings *s, struct settings_change *change)
 static void begin(struct settings *s, struct settings_change *change)
 {
     s->running = change;
-    if (change->if_match && strcmp(change->if_match, "*") != 0 &&
-        !strstr(change->if_match, s->etag)) {
+    if (change->if_match && !http_head_etag_matches(change->if_match, s->etag, false)) {
         end_change(s, SETTINGS_OUTDATED);
         return;
     }
@@ -212,10 +212,21 @@ void settings_default_port(struct settings *s, int port)
         s->now.modbus_port = port;
 }
 
+/* What was being saved is told as it ended; what waits is told that it was not. */
 void settings_close(struct settings *s)
 {
-    worker_join(&s->job);
-    forget_text(s);
+    struct settings_change *waiting = s->waiting;
+    s->waiting = NULL;
+    if (s->job.busy) {
+        worker_join(&s->job);
+        on_saved(&s->job);
+    }
+    while (waiting) {
+        struct settings_change *change = waiting;
+        waiting = change->next;
+        change->error = ECANCELED;
+        change->done(change, SETTINGS_NOT_SAVED);
+    }
     explicit_bzero(&s->now, sizeof s->now);
     explicit_bzero(&s->candidate, sizeof s->candidate);
 }

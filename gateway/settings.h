@@ -67,7 +67,7 @@ void settings_begin(struct settings *s, struct settings_change *change);
 /* Another default, found out at start (a port): no change, nothing is saved. */
 void settings_default_port(struct settings *s, int port);
 
-/* Waits for the worker. */
+/* Waits for the worker, and calls done for all that is under way. */
 void settings_close(struct settings *s);
 
 #endif
