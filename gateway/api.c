@@ -38,11 +38,18 @@ const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
+/* Files of the landing page: it is shown to everybody. */
+static bool is_public(const char *path)
+{
+    return strcmp(path, "/landing.css") == 0 || strcmp(path, "/favicon.svg") == 0;
+}
+
 static void add_file(struct api *api, const char *path, const struct web_file *file)
 {
+    enum http_access access = is_public(path) ? HTTP_PUBLIC : HTTP_LOGIN;
     if (api->route_count < API_ROUTES_MAX)
         api->routes[api->route_count++] =
-            (struct http_route){path, HTTP_GET, HTTP_LOGIN, "", api_serve_file, file};
+            (struct http_route){path, HTTP_GET, access, "", api_serve_file, file};
 }
 
 static void make_routes(struct api *api)

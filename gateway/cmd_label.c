@@ -79,7 +79,7 @@ static int load_identity(const struct label_options *o, struct identity *id)
                                    "--state %.200s: %s; run it as root, or as the gateway's user",
                                    o->state, strerror(errno));
     host_net_read(&net);
-    identity_names(id, &net, &names);
+    identity_names(id, &net, "", &names);
     if (!identity_load_secrets(o->state, id, &names, (int64_t)time(NULL), error))
         return command_usage_error("label", "%s", error);
     return EXIT_GOOD;

@@ -23,18 +23,12 @@ static uint64_t bit_of(const struct config_row *row)
     return UINT64_C(1) << (row - config_rows);
 }
 
-static struct config_error *add_error(struct config_errors *errors, const char *pointer)
-{
-    if (errors->count == CONFIG_ERRORS_MAX)
-        return &errors->list[CONFIG_ERRORS_MAX - 1];
-    struct config_error *e = &errors->list[errors->count++];
-    snprintf(e->pointer, sizeof e->pointer, "%s", pointer);
-    return e;
-}
-
 static void complain(struct config_errors *errors, const char *pointer, const char *detail)
 {
-    struct config_error *e = add_error(errors, pointer);
+    if (errors->count == CONFIG_ERRORS_MAX)
+        return;
+    struct config_error *e = &errors->list[errors->count++];
+    snprintf(e->pointer, sizeof e->pointer, "%s", pointer);
     snprintf(e->detail, sizeof e->detail, "%s", detail);
 }
 
@@ -194,14 +188,14 @@ static const struct config_row *find_row(const char *pointer, bool *inside)
 static void complain_of_key(struct config_errors *errors, const char *pointer)
 {
     size_t n = strlen(pointer);
-    struct config_error *e = add_error(errors, pointer);
-    snprintf(e->detail, sizeof e->detail, "there is no such setting");
+    char detail[CONFIG_DETAIL_MAX] = "there is no such setting";
     for (const struct config_row *row = config_rows; row < config_rows + config_row_count; row++)
         if (strncasecmp(row->pointer, pointer, n) == 0 && strchr("/", row->pointer[n])) {
-            snprintf(e->detail, sizeof e->detail, "there is no such setting; it is written %.*s",
-                     (int)n, row->pointer);
-            return;
+            snprintf(detail, sizeof detail, "there is no such setting; it is written %.*s", (int)n,
+                     row->pointer);
+            break;
         }
+    complain(errors, pointer, detail);
 }
 
 /* Appends /KEY to a pointer, escaped as RFC 6901 wants; what is too long is cut: no row is that long. */
@@ -285,12 +279,17 @@ static void check_static(const struct config_ip *ip, const char *interface,
         complain(errors, pointer, "is this box itself; use the router's or the charger's address");
 }
 
-static void check_whole(const struct config *c, struct config_errors *errors)
+/* False: they do not go together.  Found apart, since the list of faults may be full already. */
+static bool check_whole(const struct config *c, struct config_errors *errors)
 {
-    check_static(&c->ethernet, "Ethernet", errors);
-    check_static(&c->wifi, "WiFi", errors);
+    struct config_errors found = {0};
+    check_static(&c->ethernet, "Ethernet", &found);
+    check_static(&c->wifi, "WiFi", &found);
     if (c->default_interface == INTERFACE_WIFI && c->wifi_ssid[0] == 0)
-        complain(errors, "/WiFi/ConnectionData/WiFiSSID", "is needed where DefaultNetIf is WiFi");
+        complain(&found, "/WiFi/ConnectionData/WiFiSSID", "is needed where DefaultNetIf is WiFi");
+    for (size_t i = 0; i < found.count; i++)
+        complain(errors, found.list[i].pointer, found.list[i].detail);
+    return found.count == 0;
 }
 
 bool config_patch(struct config *c, json_t *patch, struct config_errors *errors)
@@ -301,9 +300,7 @@ bool config_patch(struct config *c, json_t *patch, struct config_errors *errors)
         patch_object(&candidate, "", patch, errors);
     else
         complain(errors, "", "must be an object: {\"MQTT\":{\"Site\":\"home\"}}");
-    if (errors->count == 0)
-        check_whole(&candidate, errors);
-    bool good = errors->count == 0;
+    bool good = errors->count == 0 && check_whole(&candidate, errors);
     if (good)
         *c = candidate;
     explicit_bzero(&candidate, sizeof candidate);
@@ -453,8 +450,18 @@ static json_t *row_schema(const struct config_row *row)
     return schema;
 }
 
+static void require(json_t *object, const char *key)
+{
+    json_t *required = json_object_get(object, "required");
+    if (!required) {
+        required = json_array();
+        json_object_set_new(object, "required", required);
+    }
+    json_array_append_new(required, json_string(key));
+}
+
 /* The object schema in which a pointer's last key is a property, made on the way; see parent_of(). */
-static json_t *schema_parent(json_t *root, const char *pointer, const char **key)
+static json_t *schema_parent(json_t *root, const char *pointer, bool patch, const char **key)
 {
     char name[CONFIG_POINTER_MAX];
     json_t *object = root;
@@ -467,21 +474,13 @@ static json_t *schema_parent(json_t *root, const char *pointer, const char **key
             child = json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0,
                               "properties");
             json_object_set_new(properties, name, child);
+            if (!patch)
+                require(object, name);
         }
         object = child;
     }
     *key = at;
     return object;
-}
-
-static void require(json_t *object, const char *key)
-{
-    json_t *required = json_object_get(object, "required");
-    if (!required) {
-        required = json_array();
-        json_object_set_new(object, "required", required);
-    }
-    json_array_append_new(required, json_string(key));
 }
 
 json_t *config_schema(bool patch)
@@ -491,7 +490,7 @@ json_t *config_schema(bool patch)
     for (const struct config_row *row = config_rows; root && row < config_rows + config_row_count;
          row++) {
         const char *key;
-        json_t *object = schema_parent(root, row->pointer, &key);
+        json_t *object = schema_parent(root, row->pointer, patch, &key);
         json_object_set_new(json_object_get(object, "properties"), key, row_schema(row));
         if (!patch)
             require(object, key);
@@ -579,9 +578,7 @@ enum config_file_result config_read_file(struct config *c, const char *text, siz
         return CONFIG_FILE_DAMAGED;
     }
     take_one_by_one(c, "", settings, errors);
-    size_t single = errors->count;
-    check_whole(c, errors);
-    if (errors->count > single)
+    if (!check_whole(c, errors))
         forget_network(c, &before);
     json_decref(root);
     explicit_bzero(&before, sizeof before);

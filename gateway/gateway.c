@@ -157,7 +157,7 @@ static bool prepare_secrets(struct gateway *g, char error[static GATEWAY_ERROR_M
     struct certificate_names names;
     char why[IDENTITY_ERROR_MAX];
     host_net_read(&net);
-    identity_names(&g->identity, &net, &names);
+    identity_names(&g->identity, &net, g->options.http_names, &names);
     if (identity_load_secrets(g->options.state, &g->identity, &names, (int64_t)time(NULL), why))
         return true;
     snprintf(error, GATEWAY_ERROR_MAX, "%s", why);

@@ -25,23 +25,11 @@ enum { REFRESH_MS = 30000, PEM_FILE_MAX = 64 * 1024 };
 
 /* --- names and the certificate ---------------------------------------------------------------- */
 
-static void add_more_names(struct certificate_names *names, const char *list)
-{
-    char name[CERTIFICATE_NAME_MAX];
-    for (const char *at = list; *at;) {
-        size_t n = strcspn(at, ", ");
-        snprintf(name, sizeof name, "%.*s", (int)n, at);
-        certificate_names_add(names, name);
-        at += n + strspn(at + n, ", ");
-    }
-}
-
 static void find_names(struct http *h, struct certificate_names *names)
 {
     struct host_net net;
     host_net_read(&net);
-    identity_names(h->settings.identity, &net, names);
-    add_more_names(names, h->settings.more_names);
+    identity_names(h->settings.identity, &net, h->settings.more_names, names);
 }
 
 /* The web certificate made anew, on a worker, on a copy of the identity. */

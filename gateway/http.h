@@ -20,6 +20,7 @@
 enum { HTTP_GET = 1 << 0, HTTP_POST = 1 << 1, HTTP_PATCH = 1 << 2 };
 
 enum http_access {
+    HTTP_PUBLIC, /* for everybody, at both doors */
     HTTP_LOGIN,  /* user and password, and the session */
     HTTP_METRICS /* the login or the token of /metrics; takes no session */
 };

@@ -81,6 +81,17 @@ static bool is_token(const struct auth *a, const struct auth_check *c)
     return length == n && gnutls_memcmp(token, a->token, n) == 0;
 }
 
+/* GnuTLS steps over blanks and the like; one login is to have one spelling. */
+static bool is_base64(const char *text, size_t length)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == 0 || !strchr(alphabet, text[i]))
+            return false;
+    return true;
+}
+
 /* Takes user and password out of Basic credentials; any that make no sense are those of a wrong user. */
 static void decode(struct auth *a, const struct auth_check *c)
 {
@@ -92,7 +103,7 @@ static void decode(struct auth *a, const struct auth_check *c)
         return;
     in.data = (unsigned char *)(uintptr_t)credentials;
     in.size = (unsigned)(c->length - (size_t)(credentials - c->authorization));
-    if (gnutls_base64_decode2(&in, &out) < 0)
+    if (!is_base64(credentials, in.size) || gnutls_base64_decode2(&in, &out) < 0)
         return;
     const unsigned char *colon = out.size ? memchr(out.data, ':', out.size) : NULL;
     size_t user = colon ? (size_t)(colon - out.data) : 0;

@@ -166,6 +166,9 @@ json_t *http_body_json(struct http_request *r)
     json_t *json = json_loadb(r->body, r->body_length, JSON_REJECT_DUPLICATES, &error);
     if (json)
         return json;
+    char *quoted = strstr(error.text, " near "); /* what stands there may be a secret */
+    if (quoted)
+        *quoted = 0;
     snprintf(detail, sizeof detail, "the body is no JSON: line %d, column %d: %s", error.line,
              error.column, error.text);
     http_answer_problem(r, 400, detail, NULL);
@@ -337,6 +340,10 @@ static void dispatch_secure(struct http_request *r)
 {
     r->http->counters.requests++;
     r->route = find_route(r->http, r->path);
+    if (r->route && r->route->access == HTTP_PUBLIC) {
+        serve(r);
+        return;
+    }
     r->check = (struct auth_check){.address = &r->place->address,
                                    .authorization = r->head.value[FIELD_AUTHORIZATION],
                                    .length = r->head.length[FIELD_AUTHORIZATION],
@@ -364,14 +371,25 @@ static void check_secure(struct http_request *r)
 /* --- the plain door --------------------------------------------------------------------------- */
 
 static const char landing_format[] =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-    "<meta name=\"viewport\" content=\"width=device-width\"><title>Smart Connect %s</title>"
-    "<h1>Smart Connect</h1><p>Serial number %s</p>"
-    "<p><a href=\"%s/\">Open the secure page</a> &middot; <span lang=\"nl\">Naar de beveiligde "
-    "pagina</span> "
-    "&middot; <span lang=\"fr\">Ouvrir la page s&eacute;curis&eacute;e</span></p>"
-    "<p>The browser will warn once that it does not know this device's certificate.</p>"
-    "<p>User <b>user</b>, password: <i>login</i> on the device's label.</p></html>\n";
+    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+    "<link rel=\"stylesheet\" href=\"/landing.css\"><link rel=\"icon\" href=\"/favicon.svg\">"
+    "<title>Smart Connect %s</title></head><body><main><h1>Smart Connect</h1>"
+    "<p class=\"serial\">%s</p><a class=\"open\" href=\"%s/\">Open the secure page"
+    "<span lang=\"nl\">Naar de beveiligde pagina</span>"
+    "<span lang=\"fr\">Ouvrir la page s\u00e9curis\u00e9e</span></a><dl>"
+    "<dt>English</dt><dd>Your browser will warn once that it does not know this device's "
+    "certificate. "
+    "User: <b>user</b>. Password: <b>login</b> on the label of the device.</dd>"
+    "<dt lang=\"nl\">Nederlands</dt><dd lang=\"nl\">Uw browser waarschuwt \u00e9\u00e9n keer dat "
+    "hij het "
+    "certificaat van dit apparaat niet kent. Gebruiker: <b>user</b>. Wachtwoord: <b>login</b> op "
+    "het etiket van "
+    "het apparaat.</dd>"
+    "<dt lang=\"fr\">Fran\u00e7ais</dt><dd lang=\"fr\">Votre navigateur avertira une fois qu'il ne "
+    "conna\u00eet "
+    "pas le certificat de cet appareil. Utilisateur : <b>user</b>. Mot de passe : <b>login</b> sur "
+    "l'\u00e9tiquette de l'appareil.</dd></dl></main></body></html>\n";
 
 /* https://HOST[:PORT] under the name the client used. */
 static void secure_base(const struct http_request *r, const char *host, char *base, size_t capacity)
@@ -385,7 +403,7 @@ static void secure_base(const struct http_request *r, const char *host, char *ba
 
 static void answer_landing(struct http_request *r, const char *base)
 {
-    char page[1400];
+    char page[sizeof landing_format + 256];
     const char *serial = r->http->settings.identity->serial;
     int n = snprintf(page, sizeof page, landing_format, serial, serial, base);
     http_answer_text(r, 200, "text/html; charset=utf-8", page, (size_t)n);
@@ -403,7 +421,7 @@ static void answer_redirect(struct http_request *r, const char *base)
 static bool lies_behind_the_secure_door(const struct http_request *r)
 {
     bool is_api = strncmp(r->path, "/api/", strlen("/api/")) == 0;
-    return find_route(r->http, r->path) || (is_api && strlen(r->path) < REDIRECT_PATH_MAX);
+    return r->route || (is_api && strlen(r->path) < REDIRECT_PATH_MAX);
 }
 
 /* Nothing but the way to the secure door; credentials are not even looked at. */
@@ -417,7 +435,10 @@ static void dispatch_plain(struct http_request *r)
         return;
     }
     secure_base(r, host, base, sizeof base);
-    if (strcmp(r->path, "/") == 0 && method_bit(r->method) == HTTP_GET)
+    r->route = find_route(r->http, r->path);
+    if (r->route && r->route->access == HTTP_PUBLIC)
+        serve(r);
+    else if (strcmp(r->path, "/") == 0 && method_bit(r->method) == HTTP_GET)
         answer_landing(r, base);
     else if (strcmp(r->path, "/") == 0)
         answer_wrong_method(r, HTTP_GET);

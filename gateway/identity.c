@@ -289,7 +289,18 @@ bool identity_load_secrets(const char *state_dir, struct identity *id,
     return false;
 }
 
-void identity_names(const struct identity *id, const struct host_net *net,
+static void add_list(struct certificate_names *names, const char *list)
+{
+    char name[CERTIFICATE_NAME_MAX];
+    for (const char *at = list + strspn(list, ", "); *at;) {
+        size_t n = strcspn(at, ", ");
+        snprintf(name, sizeof name, "%.*s", (int)n, at);
+        certificate_names_add(names, name);
+        at += n + strspn(at + n, ", ");
+    }
+}
+
+void identity_names(const struct identity *id, const struct host_net *net, const char *more,
                     struct certificate_names *names)
 {
     char name[CERTIFICATE_NAME_MAX];
@@ -306,6 +317,7 @@ void identity_names(const struct identity *id, const struct host_net *net,
     certificate_names_add(names, "localhost");
     certificate_names_add(names, "127.0.0.1");
     certificate_names_add(names, "::1");
+    add_list(names, more);
     for (size_t i = 0; i < net->address_count; i++)
         certificate_names_add(names, net->address[i]);
 }

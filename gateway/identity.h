@@ -50,8 +50,8 @@ bool identity_load_secrets(const char *state_dir, struct identity *id,
                            char error[static IDENTITY_ERROR_MAX]);
 
 /* The names a box goes by: smart-connect and smart-connect-<serial>, each also with .local, the host's name, localhost,
- * and all its addresses. */
-void identity_names(const struct identity *id, const struct host_net *net,
+ * all its addresses, and those of `more`, with commas between them. */
+void identity_names(const struct identity *id, const struct host_net *net, const char *more,
                     struct certificate_names *names);
 
 /* Makes the web certificate anew if it ends within a month or lacks a name, with the key there is, and keeps it.

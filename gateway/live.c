@@ -75,9 +75,9 @@ static void draw_hints(const struct live *v)
 {
     printf("\n");
     if (v->http)
-        printf(" see the page:       https://127.0.0.1:%d/   user: user, password: see "
-               "smart-connect label\n",
-               address_port(http_door_bound(v->http->secure)));
+        printf(" see the page:       https://127.0.0.1:%d/  user: user, password: "
+               "smart-connect label --state %s\n",
+               address_port(http_door_bound(v->http->secure)), v->http->settings.state_dir);
     if (*v->modbus)
         printf(" read the voltages:  mbpoll -m tcp -p %d -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 "
                "127.0.0.1\n",

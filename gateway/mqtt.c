@@ -94,11 +94,11 @@ static bool parse_host_port(const char *text, struct broker *b)
 static bool parse_broker(const char *url, struct broker *b, char error[static MQTT_ERROR_MAX])
 {
     static const char plain[] = "mqtt://", secure[] = "mqtts://";
-    bool is_secure = strncmp(url, secure, strlen(secure)) == 0;
-    *b = (struct broker){.port = is_secure ? TLS_PORT : DEFAULT_PORT};
     for (const char *p = url; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == 0x7F)
             url = "";
+    bool is_secure = strncmp(url, secure, strlen(secure)) == 0;
+    *b = (struct broker){.port = is_secure ? TLS_PORT : DEFAULT_PORT};
     if (!is_secure && strncmp(url, plain, strlen(plain)) != 0) {
         snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST or mqtt://HOST:PORT",
                  url);

@@ -64,23 +64,68 @@ static void read_kept(struct settings *s)
 
 /* --- changing --------------------------------------------------------------------------------- */
 
+/* The file stays where it is until another takes its place, so this is a copy. */
+static bool keep_copy(const char *state_dir)
+{
+    size_t length = 0;
+    char *text = atomic_file_read(state_dir, CONFIG_FILE, CONFIG_FILE_MAX, &length);
+    bool ok = text && atomic_file_write(state_dir, NEWER_FILE, text, length);
+    if (text)
+        explicit_bzero(text, length);
+    free(text);
+    return ok;
+}
+
+/* A factory reset leaves nothing behind that the user has set. */
+static bool remove_all(const char *state_dir)
+{
+    static const char *const files[] = {NEWER_FILE, DAMAGED_FILE, CONFIG_FILE};
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof files / sizeof files[0]; i++)
+        ok = atomic_file_remove(state_dir, files[i]);
+    return ok;
+}
+
+/* The last fsync may have failed behind the rename: what was refused must not be there after a restart. */
+static void put_back(const struct settings *s)
+{
+    if (s->text_before)
+        (void)atomic_file_write(s->state_dir, CONFIG_FILE, s->text_before, strlen(s->text_before));
+    else
+        (void)atomic_file_remove(s->state_dir, CONFIG_FILE);
+}
+
+static bool replace(const struct settings *s)
+{
+    return s->text ? atomic_file_write(s->state_dir, CONFIG_FILE, s->text, strlen(s->text))
+                   : remove_all(s->state_dir);
+}
+
 /* On the worker.  A file that says more than we know, or what we cannot use, is kept beside the new one. */
 static void run_save(struct worker_job *job)
 {
     struct settings *s = CONTAINER_OF(job, struct settings, job);
-    if (s->set_aside)
-        (void)atomic_file_set_aside(s->state_dir, CONFIG_FILE, NEWER_FILE);
-    bool ok = s->text ? atomic_file_write(s->state_dir, CONFIG_FILE, s->text, strlen(s->text))
-                      : atomic_file_remove(s->state_dir, CONFIG_FILE);
-    s->error = ok ? 0 : errno;
+    s->error = 0;
+    if (s->text && s->set_aside && !keep_copy(s->state_dir)) {
+        s->error = errno;
+    } else if (!replace(s)) {
+        s->error = errno;
+        put_back(s);
+    }
 }
 
-static void forget_text(struct settings *s)
+static void forget_text(char **text)
 {
-    if (s->text)
-        explicit_bzero(s->text, strlen(s->text));
-    free(s->text);
-    s->text = NULL;
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
+
+static void forget_texts(struct settings *s)
+{
+    forget_text(&s->text);
+    forget_text(&s->text_before);
 }
 
 static void begin_next(struct settings *s);
@@ -121,7 +166,7 @@ static void fail_to_save(struct settings *s, int error)
 static void on_saved(struct worker_job *job)
 {
     struct settings *s = CONTAINER_OF(job, struct settings, job);
-    forget_text(s);
+    forget_texts(s);
     if (s->error)
         fail_to_save(s, s->error);
     else
@@ -134,11 +179,12 @@ static void save(struct settings *s)
 {
     bool reset = s->running->patch == NULL;
     s->text = reset ? NULL : config_file_text(&s->candidate);
+    s->text_before = s->now.was_set ? config_file_text(&s->now) : NULL;
     if (s->state_dir[0] == 0) {
-        forget_text(s);
+        forget_texts(s);
         commit(s);
     } else if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
-        forget_text(s);
+        forget_texts(s);
         fail_to_save(s, ENOMEM);
     }
 }
