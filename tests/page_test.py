@@ -1,0 +1,804 @@
+"""The web page, in a browser, against the gateway: what an installer sees, types and saves."""
+import base64
+import gzip
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import ssl
+import time
+
+import pytest
+
+import harness
+from harness import SOURCES, wait_until
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="python3-selenium is not installed: ./bootstrap test")
+from selenium.webdriver.common.by import By  # noqa: E402  only with selenium
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.select import Select  # noqa: E402
+
+WEB = SOURCES / "web"
+SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", SOURCES / "build" / "screenshots"))
+VIEWS = ["status", "network", "cloud", "modbus", "meter", "service"]
+FORMS = ["network", "cloud", "modbus", "meter", "metrics"]
+DESKTOP, PHONE = (1280, 800), (360, 740)
+MASK = "********"
+JSON = {"Content-Type": "application/json"}
+
+pytestmark = pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")),
+                                reason="chromium or chromium-driver is not installed: ./bootstrap test")
+
+# Runs before the page's own scripts: remembers what goes wrong and what is sent, and lets a test answer instead.
+WITNESS = """
+window.seen = {problems: [], patches: [], sources: [], blobs: [], answer: null};
+addEventListener("securitypolicyviolation", e => seen.problems.push(`CSP ${e.violatedDirective} ${e.blockedURI}`));
+addEventListener("error", e => seen.problems.push(String(e.message)));
+addEventListener("unhandledrejection", e => seen.problems.push(String(e.reason)));
+const fetchForReal = window.fetch;
+window.fetch = (resource, how) => {
+  if (how && how.method === "PATCH") seen.patches.push(how.body);
+  return seen.answer ? Promise.resolve(seen.answer()) : fetchForReal(resource, how);
+};
+window.EventSource = class extends EventSource {
+  constructor(...a) { super(...a); seen.sources.push(this); }
+};
+const blobForReal = URL.createObjectURL;
+URL.createObjectURL = blob => { blob.text().then(text => seen.blobs.push(text)); return blobForReal(blob); };
+"""
+
+
+class Box:
+    """A gateway that serves the page, and the API as a plain client sees it."""
+
+    def __init__(self, folder, meter, *options):
+        self.state = folder / "state"
+        self.options = (folder, meter, "--state", str(self.state), *options)
+        self.start("127.0.0.1:0", "127.0.0.1:0")
+        label = json.loads(harness.run("label", "--state", str(self.state), "--json").stdout)
+        self.login = label["login"]
+
+    def start(self, http, https):
+        self.gateway = harness.Gateway(*self.options, "--http", http, "--https", https)
+        ready = self.gateway.stdout()
+        self.http, self.https = (re.search(rf"\b{door}=(\S+:\d+)", ready).group(1) for door in ("http", "https"))
+        self.origin = f"https://{self.https}"
+
+    def restart(self):
+        """At the same addresses."""
+        self.start(self.http, self.https)
+
+    def connection(self, source):
+        """A TLS connection; None if the gateway has no place for it."""
+        lenient = ssl.create_default_context()
+        lenient.check_hostname, lenient.verify_mode = False, ssl.CERT_NONE
+        host, port = self.https.split(":")
+        made = http.client.HTTPSConnection(host, int(port), timeout=harness.DEADLINE, context=lenient,
+                                           source_address=(source, 0))
+        try:
+            made.connect()
+        except ConnectionResetError:
+            return None
+        return made
+
+    def api(self, method, path, body=None, source="127.0.0.1"):
+        """The status and the JSON of an answer."""
+        connection = wait_until(lambda: self.connection(source), "a place that the browser leaves to this address")
+        credentials = base64.b64encode(f"user:{self.login}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}", **(JSON if body is not None else {})}
+        connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text)
+
+    def config(self):
+        status, config = self.api("GET", "/api/v1/config")
+        assert status == 200, config
+        return config
+
+    def change(self, **settings):
+        status, answer = self.api("PATCH", "/api/v1/config", settings)
+        assert status == 200, answer
+
+    def reset(self):
+        status, answer = self.api("POST", "/api/v1/reset", {"Mode": "factory"})
+        assert status == 202, answer
+
+    def stop(self):
+        if self.gateway.running():
+            self.gateway.stop()
+
+
+class Page:
+    """The page in the browser, by what a person does with it."""
+
+    def __init__(self, browser):
+        self.browser = browser
+
+    def open(self, box, view="status", wait=True):
+        """A fresh page; the login is given as a person gives it to the browser, once."""
+        self.run("window.seen && seen.sources.forEach(source => source.close())")
+        self.browser.get("about:blank")
+        self.browser.get_log("browser")  # what an earlier page said
+        if self.browser.logged_in != box.origin:
+            self.browser.get(box.origin.replace("//", f"//user:{box.login}@"))
+            self.browser.logged_in = box.origin
+        self.browser.get(f"{box.origin}/#{view}")
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        """Waits for the page's scripts, and then for the settings they fetch."""
+        try:
+            self.until("settings", "return document.querySelectorAll('[type=submit]').length === arguments[0]"
+                       " && ![...document.forms].some(form => form.inert)", len(FORMS))
+        except AssertionError as e:
+            raise AssertionError(f"{e}: {self.complaints()}; {self.text('body')[-300:]}") from e
+
+    def run(self, script, *arguments):
+        return self.browser.execute_script(script, *arguments)
+
+    def until(self, what, script, *arguments, seconds=harness.DEADLINE):
+        return wait_until(lambda: self.run(script, *arguments), what, seconds)
+
+    def find(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return self.run("return document.querySelector(arguments[0]).textContent", selector)
+
+    def until_text(self, selector, accept, what=None):
+        """Waits until the text of an element is accepted; a text is accepted when it is contained."""
+        fits = accept if callable(accept) else lambda text: accept in text
+        wait_until(lambda: fits(self.text(selector)), what or f"{accept!r} in {selector}: {self.text(selector)!r}")
+        return self.text(selector)
+
+    def go(self, view):
+        self.find(f'nav a[href="#{view}"]').click()
+        self.until(view, "return !document.getElementById('view-' + arguments[0]).hidden", view)
+
+    def fill(self, name, text):
+        field = self.find(f"#{name}")
+        field.clear()
+        field.send_keys(text)
+
+    def choose(self, pointer, value):
+        """A radio button, by its label, as a finger does it."""
+        self.run("document.querySelector(arguments[0]).closest('label').scrollIntoView({block: 'center'})",
+                 f'[data-pointer="{pointer}"][value="{value}"]')
+        self.find(f'label:has([data-pointer="{pointer}"][value="{value}"])').click()
+
+    def press(self, selector):
+        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
+        self.find(selector).click()
+
+    def save(self, form):
+        self.press(f"#form-{form} [type=submit]")
+
+    def saved(self, form):
+        """Saves, and waits for the good news."""
+        self.save(form)
+        self.until_text(f"#form-{form} .save [role=status]", "Saved.")
+
+    def speak(self, language):
+        Select(self.find("#language")).select_by_value(language)
+
+    def size(self, width, height):
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+
+    def media(self, **features):
+        """Media features such as prefers_color_scheme."""
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()]})
+
+    def screenshot(self, name):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.browser.save_screenshot(str(SCREENSHOTS / f"page-{name}.png"))
+
+    def complaints(self):
+        """What went wrong in the page, and what the browser complained about."""
+        return self.run("return seen.problems") + [
+            entry["message"] for entry in self.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync",
+                     "disable-background-networking", "disable-component-update", "ignore-certificate-errors",
+                     "lang=en", f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.chrome.service.Service(shutil.which("chromedriver"))
+    made = webdriver.Chrome(service=service, options=options)
+    made.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WITNESS})
+    made.logged_in = None
+    yield made
+    made.quit()
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    """The gateway of most tests, with a simulated meter."""
+    one = Box(tmp_path_factory.mktemp("box"), "sim:dsmr50")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def other_box(tmp_path):
+    """other_box(METER_URL, OPTION...): a gateway of the test's own."""
+    started = []
+
+    def start(meter, *options):
+        started.append(Box(tmp_path, meter, *options))
+        return started[-1]
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def page(browser):
+    one = Page(browser)
+    one.media()
+    one.size(*DESKTOP)
+    return one
+
+
+# --- what is seen --------------------------------------------------------------------------------
+
+def test_loads_all_sections_without_a_complaint(page, box):
+    page.open(box)
+    for view in VIEWS:
+        page.go(view)
+        assert page.find(f"#title-{view}").text
+        assert page.find('nav [aria-current="page"]').get_attribute("href").endswith(f"#{view}")
+    assert page.complaints() == []
+    assert page.run("return document.documentElement.lang") == "en"
+    levels = page.run("return [...document.querySelectorAll('h1, h2, h3')].filter(h => !h.closest('dialog'))"
+                      ".map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1 and all(b - a <= 1 for a, b in zip(levels, levels[1:])), "no heading level left out"
+
+
+def test_status_says_what_is_and_what_is_not_measured(page, box):
+    page.open(box)
+    page.until_text('[data-light="Meter"]', "receiving")
+    page.until_text('[data-light="Link"]', lambda text: re.search("OK|not working|not measured", text))
+    page.until_text('[data-light="MQTT"]', "off")
+    state = box.api("GET", "/api/v1/status")[1]["State"]
+    assert page.text('[data-light="Internet"] span') == {None: "not measured", True: "OK", False: "not working"}[
+        state["Internet"]["Ok"]]
+    assert page.text("#serial") == state["Serial"] == harness.SERIAL
+    assert page.find(".device .led").get_attribute("data-led") == state["Led"]["State"]
+    assert page.text(".device [data-led-text]")
+    page.until_text("#energies", "kWh")
+
+
+def test_values_and_chart_follow_the_meter(page, box):
+    page.open(box)
+    first = page.until_text("#total-power", lambda text: text.strip("–"), "a power")
+    page.until("a line", "return document.querySelector('#chart .line.power_w')")
+    points = "return document.querySelector('#chart .line.power_w').getAttribute('d').split(/[ML]/).length"
+    before = page.run(points)
+    page.until_text("#total-power", lambda text: text != first, "another power")
+    page.until("another point in the chart", points + " > arguments[0]", before)
+    assert re.match(r"Telegram \d s old", page.text("#data-age"))
+    page.size(1280, 1500)
+    page.screenshot("desktop")
+    total, direction = page.run("return ['total-power', 'direction']"
+                                ".map(id => document.getElementById(id).textContent)")
+    total = int(total.replace("−", "-").replace(",", ""))
+    assert direction == ("taken from the grid" if total > 0 else "fed into the grid" if total else
+                         "neither taken nor fed in")
+    assert "Total power in the last hour" in page.find("#chart svg").get_attribute("aria-label")
+    page.press("#chart-table summary")
+    page.until("a row for five minutes", "return document.querySelectorAll('#chart-table tbody tr').length === 12")
+
+
+def test_lines_of_the_chart_can_be_hidden(page, box):
+    page.open(box)
+    page.until("a line", "return document.querySelector('#chart .line.power_l1_w')")
+    page.press("#legend .power_l1_w")
+    assert page.find("#legend .power_l1_w").get_attribute("aria-pressed") == "false"
+    page.until("no line", "return !document.querySelector('#chart .line.power_l1_w')")
+
+
+def test_silence_of_the_meter_is_shown(page, other_box, tcp_meter):
+    box = other_box(tcp_meter.url, "--stale-after", "1")
+    tcp_meter.accept().send(harness.marked(1234))
+    page.open(box)
+    page.until_text("#banners", "No fresh data from the meter")
+    assert page.text("#total-power") == "1,234"
+    tcp_meter.send(harness.marked(1235))
+    page.until_text("#total-power", "1,235")
+    page.until_text("#banners", lambda text: not text, "no banner")
+
+
+def test_texts_of_the_meter_are_only_text(page, other_box, tcp_meter):
+    payload = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\"><b id=evil>"
+    box = other_box(tcp_meter.url, "--stale-after", "3600")
+    tcp_meter.accept().send(harness.p1(
+        "1-3:0.2.8(50)", f"0-0:1.0.0({harness.p1_time(time.time())})", "1-0:1.7.0(00.273*kW)", "1-0:2.7.0(00.000*kW)",
+        f"0-0:96.13.0({payload.encode().hex().upper()})", identification="/SCN5<img src=x onerror=alert(1)>"))
+    page.open(box)
+    page.until_text("#energies", payload)
+    page.go("meter")
+    page.until_text("#meter-now", "<img src=x onerror=alert(1)>")
+    page.press("#telegram-get")
+    page.until_text("#telegram", "<img src=x onerror=alert(1)>")
+    assert page.browser.title == "Smart Connect"
+    assert page.run("return !document.querySelector('#evil, main img, body script')")
+    assert page.complaints() == []
+
+
+def test_telegram_is_shown_as_sent(page, box):
+    page.open(box, "meter")
+    page.press("#telegram-get")
+    telegram = page.until_text("#telegram", "!")
+    body, crc = re.fullmatch(r"(/.*!)([0-9A-F]{4})(?:\r\n)?", telegram, re.S).groups()
+    assert int(crc, 16) == harness.crc16(body.encode())
+    page.press("#telegram-copy")
+    page.until_text("#telegram-status", lambda text: re.search("[Cc]op", text))
+
+
+def test_connected_clients_are_listed(page, box):
+    page.open(box, "modbus")
+    with box.gateway.client() as client:
+        client.registers(0x8006, 6)
+        page.until_text("#client-table tbody", "127.0.0.1")
+    page.until("nobody", "return !document.getElementById('no-clients').hidden")
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+def test_set_a_static_address(page, box):
+    box.reset()
+    page.open(box, "network")
+    assert not page.find("#eth-address").is_displayed(), "only with Static"
+    page.choose("/Ethernet/IpMode", "Static")
+    for name, value in (("address", "192.168.10.101"), ("gateway", "192.168.10.1"), ("dns", "192.168.10.1")):
+        page.fill(f"eth-{name}", value)
+    page.fill("eth-netmask", "25")
+    assert page.text("#eth-netmask-hint") == "/25 = 255.255.255.128"
+    page.saved("network")
+    assert box.config()["Ethernet"] == {"IpMode": "Static", "StaticIPv4": {
+        "IpAddress": "192.168.10.101", "Netmask": "25", "Gateway": "192.168.10.1", "DNS": "192.168.10.1"}}
+    assert page.find("#unmanaged").is_displayed(), "a test's gateway leaves the network alone"
+
+
+def test_set_up_wifi(page, box):
+    box.reset()
+    page.open(box, "network")
+    page.choose("/DefaultNetIf", "WiFi")
+    page.fill("ssid", " Thuis ")
+    page.fill("wifi-password", "correct horse")
+    page.saved("network")
+    config = box.config()
+    assert config["DefaultNetIf"] == "WiFi"
+    assert config["WiFi"]["ConnectionData"] == {"WiFiSSID": " Thuis ", "WiFiPassword": MASK}
+    assert page.find("#wifi-password").get_attribute("value") == MASK
+
+
+def test_set_a_broker_and_send_only_what_changed(page, box):
+    box.reset()
+    page.open(box, "cloud")
+    page.fill("broker", "mqtts://broker.example.com:8883")
+    assert page.text("#broker-hint") == "Encrypted (TLS)."
+    page.fill("site", "house")
+    assert f"devices/house/smart-connect/{harness.SERIAL}/data/" in page.text("#site-hint")
+    page.saved("cloud")
+    mqtt = box.config()["MQTT"]
+    assert (mqtt["Broker"], mqtt["Site"], mqtt["Enabled"]) == ("mqtts://broker.example.com:8883", "house", True)
+    assert [json.loads(patch) for patch in page.run("return seen.patches")] == [
+        {"MQTT": {"Broker": "mqtts://broker.example.com:8883", "Site": "house"}}]
+    page.until_text("#mqtt-now", "broker.example.com")
+    page.choose("/MQTT/Enabled", "false")
+    page.saved("cloud")
+    assert box.config()["MQTT"]["Enabled"] is False
+    page.until_text("#mqtt-now", "off")
+    page.save("cloud")
+    page.until_text("#form-cloud .save [role=status]", "Nothing has been changed.")
+
+
+REFUSED = [
+    ("cloud", [], {"broker": "broker.example.com:8883"}, "broker"),
+    ("cloud", [], {"site": "a/b"}, "site"),
+    ("network", [("/Ethernet/IpMode", "Static")],
+     {"eth-address": "192.168.10.101", "eth-netmask": "24", "eth-gateway": "192.168.11.1"}, "eth-gateway"),
+    ("network", [("/Ethernet/IpMode", "Static")], {"eth-address": "192.168.10.256"}, "eth-address"),
+    ("network", [("/Ethernet/IpMode", "Static")], {"eth-address": "192.168.10.7", "eth-netmask": "33"}, "eth-netmask"),
+    ("network", [("/DefaultNetIf", "WiFi")], {"ssid": "x" * 33, "wifi-password": "long enough"}, "ssid"),
+    ("network", [("/DefaultNetIf", "WiFi")], {"ssid": "home", "wifi-password": "short"}, "wifi-password"),
+    ("modbus", [], {"clients": "65"}, "clients"),
+    ("meter", [], {"stale-after": "3601"}, "stale-after"),
+]
+
+
+@pytest.mark.parametrize("view, choices, values, blamed", REFUSED, ids=[
+    f"{next(iter(values.values()))[:20]}" for _, _, values, _ in REFUSED])
+def test_refused_values_are_explained_beside_the_field(page, box, view, choices, values, blamed):
+    box.reset()
+    before = box.config()
+    page.open(box, view)
+    for pointer, value in choices:
+        page.choose(pointer, value)
+    for name, value in values.items():
+        page.fill(name, value)
+    page.save(view)
+    field = page.find(f"#{blamed}")
+    wait_until(lambda: field.get_attribute("aria-invalid") == "true", f"a complaint at {blamed}")
+    described = page.run("return arguments[0].getAttribute('aria-describedby').split(' ')"
+                         ".map(id => document.getElementById(id).textContent).join(' ')", field)
+    assert "Not accepted: " in described and len(described.split("Not accepted: ")[1]) > 5, described
+    assert page.run("return document.activeElement") == field
+    assert page.text(f"#form-{view} [role=alert]").startswith("Not saved.")
+    assert box.config() == before, "all or nothing"
+    if blamed == "broker":
+        page.screenshot("refused")
+        page.speak("nl")
+        assert "Niet aanvaard: " in page.text("#broker-complaint")
+        page.speak("en")
+    field.send_keys("1")
+    assert field.get_attribute("aria-invalid") is None, "a corrected field is no longer blamed"
+
+
+def test_a_number_is_asked_for_before_anything_is_sent(page, box):
+    page.open(box, "modbus")
+    page.find("#clients").clear()
+    page.save("modbus")
+    page.until_text("#clients-complaint", "Enter a whole number.")
+    assert page.run("return seen.patches") == []
+
+
+def test_secrets_are_kept_replaced_and_cleared(page, box):
+    box.reset()
+    box.change(MQTT={"Broker": "mqtts://broker.example.com", "Username": "me", "Password": "one"})
+    page.open(box, "cloud")
+    password = page.find("#mqtt-password")
+    wait_until(lambda: password.get_attribute("value") == MASK, "the mask")
+    page.fill("mqtt-user", "you")
+    page.saved("cloud")
+    assert "Password" not in json.loads(page.run("return seen.patches.at(-1)"))["MQTT"]
+    password.send_keys("two")
+    assert password.get_attribute("value") == "two", "typing replaces the mask"
+    page.press("#mqtt-password ~ button")
+    assert password.get_attribute("type") == "text"
+    page.saved("cloud")
+    assert json.loads(page.run("return seen.patches.at(-1)")) == {"MQTT": {"Password": "two"}}
+    assert password.get_attribute("value") == MASK
+    page.press("#mqtt-password ~ button:last-child")
+    assert page.text("#mqtt-password-secret") == "Will be removed when you save."
+    page.saved("cloud")
+    assert box.config()["MQTT"]["Password"] == ""
+
+
+def test_word_order_is_explained_with_the_bytes(page, box):
+    box.reset()
+    page.open(box, "modbus")
+    page.until_text("#example", "0000 4180")
+    rows = page.run("return [...document.getElementById('example').rows].map(row => row.cells[1].textContent)")
+    assert rows == ["0000 4180", "16.0 A", "2.3e-41 A, shown as 0"]
+    page.choose("/Modbus/WordOrder", "normal")
+    assert "4180 0000" in page.text("#example")
+    page.until_text("#example-live", lambda text: re.search(r"Your charger should show \d+\.\d A for L1 now", text))
+    page.saved("modbus")
+    with box.gateway.client() as client:
+        assert 200 < client.floats(0x8006, 1, "normal")[0] < 260, "in effect at once"
+
+
+def test_high_current_is_asked_for_only_with_its_policy(page, box):
+    box.reset()
+    page.open(box, "modbus")
+    assert not page.find("#stale-current").is_displayed()
+    Select(page.find("#stale")).select_by_value("high-current")
+    page.fill("stale-current", "63")
+    page.saved("modbus")
+    assert (box.config()["Modbus"]["Stale"], box.config()["Modbus"]["StaleCurrent"]) == ("high-current", 63)
+
+
+def test_unsaved_changes_are_guarded(page, box):
+    box.reset()
+    asks = "const e = new Event('beforeunload', {cancelable: true}); dispatchEvent(e); return e.defaultPrevented"
+    page.open(box, "meter")
+    assert not page.run(asks)
+    page.fill("stale-after", "20")
+    assert page.run(asks)
+    assert page.find("#form-meter .mark").is_displayed()
+    assert "dirty" in page.find('nav a[href="#meter"]').get_attribute("class")
+    page.go("status")
+    page.go("meter")
+    assert page.find("#stale-after").get_attribute("value") == "20", "kept in the page"
+    page.press("#form-meter .save button:nth-of-type(2)")
+    assert page.find("#stale-after").get_attribute("value") == "0" and not page.run(asks)
+
+
+def test_news_never_overwrite_what_is_being_edited(page, box):
+    box.reset()
+    page.open(box, "modbus")
+    page.fill("idle", "61")
+    box.change(Modbus={"MaxClients": 7}, MQTT={"Site": "elsewhere"})
+    page.until("the other form to follow", "return document.getElementById('site').value === 'elsewhere'")
+    assert page.find("#idle").get_attribute("value") == "61"
+    assert page.find("#clients").get_attribute("value") == "4", "untouched while the form is being edited"
+    page.save("modbus")
+    page.until_text("#form-modbus [role=alert]", "changed elsewhere")
+    assert box.config()["Modbus"]["IdleTimeout"] == 60
+    page.press("#form-modbus [role=alert] button")
+    page.until("the current values", "return document.getElementById('clients').value === '7'")
+    page.fill("idle", "62")
+    page.saved("modbus")
+    modbus = box.config()["Modbus"]
+    assert (modbus["IdleTimeout"], modbus["MaxClients"]) == (62, 7)
+
+
+# --- languages -----------------------------------------------------------------------------------
+
+def test_speaks_three_languages_and_remembers(page, box):
+    page.open(box)
+    titles = {}
+    for language in ("fr", "nl", "en"):
+        page.speak(language)
+        assert page.run("return document.documentElement.lang") == language
+        titles[language] = tuple(map(page.text, ("#title-network", '[data-light="Meter"] span', "#direction")))
+    assert len(set(titles.values())) == 3
+    page.speak("nl")
+    page.screenshot("dutch")
+    page.open(box)
+    assert page.find("#language").get_attribute("value") == "nl"
+    page.speak("en")
+
+
+def test_every_text_is_there_in_all_three_languages(page, box):
+    page.open(box)
+    table = page.browser.execute_async_script(
+        "const done = arguments[0]; import('/texts.js').then(module => done(module.TEXTS))")
+    assert len(table) > 150
+    for key, texts in table.items():
+        assert sorted(texts) == ["en", "fr", "nl"] and all(text.strip() for text in texts.values()), key
+        slots = [sorted(re.findall(r"\{\w+\}", text)) for text in texts.values()]
+        assert slots[0] == slots[1] == slots[2], key
+    sources = {path: path.read_text() for path in WEB.iterdir()}
+    html = sources[WEB / "index.html"]
+    used = set(re.findall(r'data-(?:text|save|text-attr)="(?:[\w-]+:)?(\w+)"', html))
+    assert used <= set(table)
+    words = set(re.findall(r"\w+", " ".join(text for path, text in sources.items() if path.name != "texts.js")))
+    composed = {key for key in table if re.fullmatch(r"medium\d+|energy(Im|Ex)portTariff", key)}
+    assert set(table) - words - composed == set(), "texts nobody uses"
+
+
+def test_meter_states_are_translated(page, other_box):
+    box = other_box("tcp:127.0.0.1:1")
+    page.open(box)
+    page.until_text('[data-light="Meter"]', "cannot be opened")
+    assert page.find("#meter-advice").is_displayed()
+    page.speak("fr")
+    assert "entrée impossible à ouvrir" in page.text('[data-light="Meter"]')
+    page.speak("en")
+
+
+# --- reach ---------------------------------------------------------------------------------------
+
+def test_fits_a_phone_in_every_language(page, box):
+    page.size(*PHONE)
+    page.open(box)
+    page.until_text("#energies", "kWh")
+    page.run("document.querySelectorAll('details').forEach(d => d.open = true);"
+             "document.querySelectorAll('[data-when]').forEach(part => part.hidden = false)")
+    for language in ("fr", "nl", "en"):
+        page.speak(language)
+        for view in VIEWS:
+            page.go(view)
+            wide = page.run("""
+                const wide = [...document.querySelectorAll('body *')].filter(e => !e.closest('svg, .visually-hidden')
+                  && e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 0.5);
+                return [document.documentElement.scrollWidth > innerWidth,
+                  ...wide.map(e => e.outerHTML.slice(0, 90))];""")
+            assert wide == [False], (language, view)
+            small = page.run("""
+                return [...document.querySelectorAll('a, button, input, select, summary')]
+                  .filter(e => e.checkVisibility() && !e.matches('.skip'))
+                  .map(e => [e, (e.matches('[type=radio], [type=checkbox]') ? e.closest('label') : e)
+                    .getBoundingClientRect()])
+                  .filter(([, box]) => Math.min(box.width, box.height) < 44).map(([e]) => e.outerHTML.slice(0, 90))""")
+            assert small == [], (language, view)
+    page.go("status")
+    page.screenshot("phone")
+
+
+CONTRAST = """
+const parse = text => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
+const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+  .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+  if (c[3] === 1) return c; } return [255, 255, 255]; };
+const faint = [];
+for (const e of document.querySelectorAll('body *')) {
+  if (!e.checkVisibility() || e.closest(':disabled, [inert], .visually-hidden, option')) continue;
+  if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
+  const style = getComputedStyle(e), size = parseFloat(style.fontSize);
+  const ink = light(parse(e.closest('svg') ? style.fill : style.color)), paper = light(ground(e));
+  const ratio = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+  const large = size >= 24 || size >= 18.6 && style.fontWeight >= 700;
+  if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 90)}`);
+}
+return faint;
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_enough_in_light_and_dark(page, box, scheme):
+    page.media(prefers_color_scheme=scheme)
+    page.open(box)
+    page.until_text("#energies", "kWh")
+    darkness = page.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(darkness) < 40 if scheme == "dark" else min(darkness) > 215
+    for view in VIEWS:
+        page.go(view)
+        assert page.run(CONTRAST) == [], view
+    page.go("status")
+    if scheme == "dark":
+        page.screenshot("dark")
+
+
+def test_nothing_moves_for_those_who_asked_so(page, box):
+    page.open(box)
+    animation = "return getComputedStyle(document.querySelector('.device .led')).animationName"
+    assert page.run(animation) == "blink"
+    page.media(prefers_reduced_motion="reduce")
+    assert page.run(animation) == "none"
+
+
+def test_a_setting_is_changed_with_the_keyboard_alone(page, box):
+    box.reset()
+    page.open(box)
+
+    def tab_to(selector, most=80):
+        for _ in range(most):
+            page.browser.switch_to.active_element.send_keys(Keys.TAB)
+            if page.run("return document.activeElement.matches(arguments[0])", selector):
+                outline = page.run("return getComputedStyle(document.activeElement).outlineStyle")
+                assert outline != "none", f"the focus is not to be seen at {selector}"
+                return page.browser.switch_to.active_element
+        raise AssertionError(f"the keyboard does not reach {selector}")
+
+    tab_to(".skip").send_keys(Keys.ENTER)
+    assert page.run("return document.activeElement.id") == "content"
+    page.browser.refresh()
+    page.wait_ready()
+    tab_to('nav a[href="#meter"]').send_keys(Keys.ENTER)
+    page.until("the section's title in focus", "return document.activeElement.id === 'title-meter'")
+    tab_to("#grid").send_keys(Keys.ARROW_DOWN)
+    tab_to("#stale-after").send_keys(Keys.CONTROL, "a")
+    page.browser.switch_to.active_element.send_keys("25")
+    tab_to("#estimate").send_keys(Keys.SPACE)
+    tab_to("#form-meter [type=submit]").send_keys(Keys.ENTER)
+    page.until_text("#form-meter .save [role=status]", "Saved.")
+    meter = box.config()["Meter"]
+    assert (meter["Grid"], meter["StaleAfter"], meter["EstimateU31"]) == ("star", 25, True)
+
+
+def test_everything_that_can_be_operated_has_a_name(page, box):
+    page.open(box)
+    page.run("document.querySelectorAll('.view, [data-when]').forEach(part => part.hidden = false)")
+    tree = page.browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    roles = {"textbox", "combobox", "spinbutton", "radio", "checkbox", "button", "link", "radiogroup", "image", "group"}
+    shown = [node for node in tree if not node.get("ignored") and node["role"]["value"] in roles]
+    assert len(shown) > 60
+    nameless = [node for node in shown if not node.get("name", {}).get("value", "").strip()]
+    # A fold is a group of its summary's.
+    assert [node for node in nameless if node["role"]["value"] != "group"] == []
+
+
+# --- when things go wrong ------------------------------------------------------------------------
+
+@pytest.mark.parametrize("status, says, detail", [
+    (409, "Another address is using this gateway.", "the session is held by 192.0.2.77"),
+    (429, "Too many wrong passwords", "locked out"),
+    (401, "The login is no longer accepted.", ""),
+    (503, "The gateway reports a problem.", "too many connections")])
+def test_refusals_are_told_and_overcome(page, box, status, says, detail):
+    page.open(box)
+    page.run("""
+        const [status, detail] = arguments;
+        seen.answer = () => new Response(JSON.stringify({type: 'about:blank', title: 'no', status, detail}),
+          {status, headers: {'Content-Type': 'application/problem+json', 'Retry-After': '1'}});
+        const source = seen.sources.at(-1);
+        source.close();
+        source.onerror();""", status, detail)
+    text = page.until_text("#banner-connection", says)
+    assert detail in text
+    page.run("seen.answer = null")
+    if status != 401:  # that one asks for a new login
+        page.until("the connection again", "return !document.getElementById('banner-connection')")
+
+
+def test_a_second_address_is_told_who_is_there(page, other_box):
+    box = other_box("sim:dsmr50")
+    assert box.api("GET", "/api/v1/config", source="127.0.0.2")[0] == 200
+    page.open(box, wait=False)
+    page.until_text("body", "127.0.0.2")
+    page.screenshot("second-address")
+
+
+def test_comes_back_by_itself_after_the_gateway(page, other_box):
+    box = other_box("sim:dsmr50")
+    page.open(box)
+    box.stop()
+    page.until_text("#banners", "No contact with the gateway")
+    page.go("meter")
+    page.fill("stale-after", "33")
+    page.save("meter")
+    page.until_text("#form-meter [role=alert]", "No contact with the gateway")
+    box.restart()
+    page.until("the connection again", "return !document.getElementById('banner-connection')")
+    page.saved("meter")
+    assert box.config()["Meter"]["StaleAfter"] == 33
+
+
+# --- service -------------------------------------------------------------------------------------
+
+def test_firmware_and_counters(page, box):
+    page.open(box, "service")
+    firmware = box.api("GET", "/api/v1/firmware")[1]
+    page.until_text("#firmware", firmware["Version"])
+    page.until_text("#firmware", "the package manager")
+    page.press("#view-service summary")
+    page.until_text("#counters", "telegrams_pass")
+
+
+def test_restart_and_factory_reset(page, box):
+    box.change(Modbus={"MaxClients": 9})
+    page.open(box, "service")
+    page.press("#restart")
+    page.until_text("#reset-status", "The network is being restarted.")
+    assert box.config()["Modbus"]["MaxClients"] == 9
+    page.press("#factory")
+    assert not page.find("#confirm-yes").is_enabled(), "two steps"
+    page.find("#confirm-no").click()
+    assert box.config()["Modbus"]["MaxClients"] == 9
+    page.press("#factory")
+    assert not page.find("#confirm-sure").is_selected()
+    page.find("label:has(#confirm-sure)").click()
+    page.find("#confirm-yes").click()
+    page.until_text("#reset-status", "back to their defaults")
+    assert box.config()["Modbus"]["MaxClients"] == 4
+    page.until("the forms to follow", "return document.getElementById('clients').value === '4'")
+
+
+def test_report_tells_no_secret(page, box):
+    box.reset()
+    box.change(MQTT={"Broker": "mqtts://broker.secret-cloud.example", "Username": "secret-user", "Password": "secret1",
+                     "Site": "secret-site"}, Metrics={"Token": "secret-token-secret"},
+               WiFi={"ConnectionData": {"WiFiSSID": "secret-wifi", "WiFiPassword": "secret12"}})
+    page.open(box, "service")
+    page.press("#report")
+    page.until_text("#report-status", "Report made")
+    report = page.until("the file", "return seen.blobs[0]")
+    meter = box.api("GET", "/api/v1/readings")[1]["texts"]
+    assert "secret" not in report and MASK not in report and harness.SERIAL not in report
+    assert not [text for key, text in meter.items() if key.endswith(("_id", "ean")) and text in report]
+    report = json.loads(report)
+    assert report["status"]["State"]["Counters"]["telegrams_pass"] > 0
+    assert "power_w" in report["readings"]["values"] and report["firmware"]["Version"]
+    box.reset()
+
+
+# --- the files -----------------------------------------------------------------------------------
+
+def test_the_page_is_small():
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in WEB.iterdir()) < 60 * 1024
+
+
+def test_the_page_writes_no_markup_and_loads_nothing_from_elsewhere():
+    for path in WEB.iterdir():
+        text = path.read_text()
+        assert not re.search(r"(inner|outer|Adjacent)HTML|document\.write|\beval\(|new Function", text), path
+        assert not re.search(r"""(?:src|href|from|url\()\s*=?\s*["'(]?https?:""", text), path
+        assert path.suffix != ".html" or not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", text), path

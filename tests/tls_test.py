@@ -1,0 +1,58 @@
+"""What the HTTPS door offers, seen by OpenSSL and sslscan; `make scan` asks testssl.sh as well."""
+import shutil
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+
+from harness import SERIAL
+from https_client import door, serve
+
+AEAD = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"}
+
+
+@pytest.fixture
+def port(gateway, tmp_path):
+    server, _ = serve(gateway, tmp_path)
+    return door(server)
+
+
+def s_client(port, *options):
+    return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options], input=b"",
+                          capture_output=True, timeout=15, check=False).stdout.decode(errors="replace")
+
+
+@pytest.mark.parametrize("option,version", [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")])
+def test_modern_versions_shake_hands(port, option, version):
+    assert f"New, {version}, Cipher is " in s_client(port, option)
+
+
+@pytest.mark.parametrize("options", [
+    ("-tls1",), ("-tls1_1",), ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0"),
+    ("-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0"), ("-tls1_2", "-cipher", "eNULL:aNULL:@SECLEVEL=0")])
+def test_old_versions_and_weak_ciphers_are_refused(port, options):
+    assert "Cipher is (NONE)" in s_client(port, *options)
+
+
+def test_certificate_is_for_all_names_of_the_box(port):
+    shown = s_client(port)
+    text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=shown.encode(), capture_output=True,
+                          check=True).stdout.decode()
+    for wanted in (f"Subject: CN = {SERIAL}", "ASN1 OID: prime256v1", "ecdsa-with-SHA256",
+                   "DNS:smart-connect.local", f"DNS:smart-connect-{SERIAL.lower()}.local", "IP Address:127.0.0.1",
+                   "TLS Web Server Authentication", "CA:FALSE"):
+        assert wanted in text, text
+
+
+@pytest.mark.skipif(not shutil.which("sslscan"), reason="no sslscan: ./bootstrap test brings it")
+def test_sslscan_finds_authenticated_encryption_only(port):
+    done = subprocess.run(["sslscan", "--xml=-", f"127.0.0.1:{port}"], capture_output=True, timeout=60,
+                          check=True)
+    report = xml.etree.ElementTree.fromstring(done.stdout)
+    versions = {p.get("version") for p in report.iter("protocol") if p.get("enabled") == "1"}
+    assert versions == {"1.2", "1.3"}
+    assert {c.get("cipher") for c in report.iter("cipher")} == AEAD
+    assert all(h.get("vulnerable") == "0" for h in report.iter("heartbleed"))
+    assert all(r.get("supported") == "0" for r in report.iter("renegotiation"))
+    assert all(c.get("supported") == "0" for c in report.iter("compression"))

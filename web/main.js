@@ -1,0 +1,73 @@
+/* main.js - puts the parts of the page together: what is heard goes to those who show it. */
+import {setBanner} from "./banner.js";
+import {Chart} from "./chart.js";
+import {Config} from "./config.js";
+import {byId} from "./dom.js";
+import {History} from "./history.js";
+import {startLanguage} from "./language.js";
+import {Live} from "./live.js";
+import {showCurrent, showModbus, startModbus} from "./modbus.js";
+import {startReport} from "./report.js";
+import {loadFirmware, showService, startService} from "./service.js";
+import {showSettings, startSettings} from "./settings.js";
+import {meterText, showStatus, startStatus} from "./status.js";
+import {startTelegram} from "./telegram.js";
+import {setAge, setStale, showReading, startValues} from "./values.js";
+import {startViews} from "./views.js";
+
+const config = new Config();
+const forms = startSettings(config);
+const history = new History();
+const chart = new Chart(history);
+
+/* Banner of each way to be without the gateway. */
+const CONNECTION = {0: "offline", 401: "loginNeeded", 409: "sessionHeld", 429: "lockedOut"};
+
+startViews(Object.values(forms));
+startStatus();
+startValues();
+startModbus(forms.modbus);
+startTelegram();
+startReport();
+startService({describe: meterText, forget: () => Object.values(forms).forEach((form) => form.reload())});
+startLanguage(byId("language"));
+
+const live = new Live({reading: hearReading, state: hearState, connection: hearConnection});
+
+function hearReading(reading) {
+  showReading(reading);
+  showCurrent(reading);
+  history.add(reading);
+  chart.draw();
+}
+
+function hearState(state) {
+  config.noticeRevision(state.Configuration.Revision).catch(() => {}); // the next state tries again
+  showStatus(state);
+  showModbus(state);
+  showSettings(forms, state);
+  showService(state);
+  setAge(state.Meter.DataAge);
+  setStale(state.Meter.Stale);
+  setBanner("meter", state.Meter.Stale && state.Meter.DataAge != null && "staleBanner");
+  const problem = state.Configuration.Problem;
+  setBanner("configuration", problem && "configurationProblem", {detail: problem});
+}
+
+/* What is missing after a time without the gateway is fetched. */
+async function catchUp() {
+  await Promise.allSettled([config.load(), history.load(), loadFirmware()]);
+  chart.draw();
+}
+
+function hearConnection(problem) {
+  if (!problem) {
+    setBanner("connection", null);
+    catchUp();
+    return;
+  }
+  const action = problem.status === 401 ? {key: "loginAgain", run: () => location.reload()}
+    : {key: "retryNow", run: () => live.retry()};
+  setBanner("connection", CONNECTION[problem.status] ?? "serverProblem",
+    {detail: problem.status ? problem.message : "", action});
+}

@@ -1,0 +1,62 @@
+/* report.js - what support needs to know, as a file.  Only what is listed here goes in: no secret, no name,
+ * no number of a meter or a household, no text a meter sent. */
+import {get} from "./api.js";
+import {byId, element, setText} from "./dom.js";
+import {notDone, t} from "./language.js";
+
+/* `true` takes a value as it is, an object goes deeper. */
+const STATUS = {
+  MeterType: true, DefaultNetIf: true, Ethernet: {IpMode: true}, WiFi: {IpMode: true},
+  MQTT: {Enabled: true, Keepalive: true}, Modbus: true, Meter: true,
+  State: {
+    Product: true, Time: true, Uptime: true, Versions: true, Counters: true, Led: true,
+    Configuration: {Revision: true, Problem: true},
+    Meter: {Ok: true, State: true, Text: true, Standard: true, Phases: true, Version: true, DataAge: true,
+      Stale: true, StaleAfter: true},
+    Link: {Ok: true}, Network: {Ok: true, Managed: true}, Internet: {Ok: true},
+    MQTT: {Ok: true, State: true, Port: true},
+    Modbus: {Ok: true, Map: true, WordOrder: true},
+  },
+};
+const READINGS = {
+  standard: true, grid: true, phases: true, sequence: true, object_errors: true, ts: true, meter_ts: true,
+};
+const VALUES = /^(power|voltage|current|line_voltage|meter_voltage|meter_current)_/;
+
+function pick(from, wanted) {
+  if (wanted === true || from === null || typeof from !== "object") return from;
+  return Object.fromEntries(Object.keys(wanted).filter((key) => key in from)
+    .map((key) => [key, pick(from[key], wanted[key])]));
+}
+
+async function make() {
+  const status = await get("/api/v1/status");
+  const firmware = await get("/api/v1/firmware");
+  const readings = await get("/api/v1/readings").catch(() => null); // none before the first telegram
+  const report = {report: 1, status: pick(status, STATUS), firmware};
+  report.status.State.Modbus.Clients = status.State.Modbus.Clients.length;
+  report.status.State.Meter.Input = status.State.Meter.Input?.split(":")[0];
+  report.readings = readings && {
+    ...pick(readings, READINGS),
+    values: Object.fromEntries(Object.entries(readings.values).filter(([key]) => VALUES.test(key))),
+  };
+  return report;
+}
+
+function download(name, text) {
+  const link = element("a", {href: URL.createObjectURL(new Blob([text], {type: "application/json"})), download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+export function startReport() {
+  byId("report").addEventListener("click", async () => {
+    try {
+      const name = `smart-connect-report-${new Date().toISOString().slice(0, 16).replace(/\D/g, "")}.json`;
+      download(name, JSON.stringify(await make(), null, 2));
+      setText(byId("report-status"), t("reportDone", {name}));
+    } catch (problem) {
+      setText(byId("report-status"), notDone(problem));
+    }
+  });
+}

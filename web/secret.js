@@ -1,0 +1,45 @@
+/* secret.js - a field whose value the gateway does not tell: keep it, replace it, or clear it. */
+import {byId, element, setText} from "./dom.js";
+import {MASK} from "./field.js";
+import {onLanguage, t} from "./language.js";
+
+/* Adds the buttons and the line that says what will happen, before the fields of a form are collected. */
+export function addSecretControls(input) {
+  const show = element("button", {type: "button", class: "small", "aria-pressed": "false"});
+  const clear = element("button", {type: "button", class: "small"});
+  const says = element("p", {class: "hint", id: `${input.id}-secret`});
+  const row = element("div", {class: "secret"});
+  input.replaceWith(row);
+  row.append(input, show, clear);
+  row.after(says);
+
+  /* Nobody can complete a mask: the first keystroke replaces it. */
+  input.addEventListener("beforeinput", () => {
+    if (input.value === MASK) input.value = "";
+  });
+  input.addEventListener("focus", () => input.select());
+  show.addEventListener("click", () => {
+    const shown = input.type === "password";
+    input.type = shown ? "text" : "password";
+    show.setAttribute("aria-pressed", String(shown));
+  });
+  clear.addEventListener("click", () => {
+    input.value = "";
+    input.dispatchEvent(new Event("input", {bubbles: true}));
+    input.focus();
+  });
+  onLanguage(() => {
+    const label = input.labels[0].textContent;
+    setText(show, t("secretShow"));
+    setText(clear, t("secretClear"));
+    show.setAttribute("aria-label", t("secretShowOf", {label}));
+    clear.setAttribute("aria-label", t("secretClearOf", {label}));
+  });
+}
+
+export function describeSecret(field) {
+  const set = field.saved === MASK;
+  const key = !field.changed ? (set ? "secretSet" : "secretNone") : field.value === "" ? "secretGone" : "secretNew";
+  setText(byId(`${field.first.id}-secret`), t(key === "secretNew" && !set ? "unsaved" : key));
+  field.first.parentElement.lastElementChild.disabled = field.value === "";
+}
