@@ -1,0 +1,126 @@
+/* http_head_fuzz.c - any bytes as the head of a request, split as forgivingly as libmicrohttpd does: what http_head
+ * takes must be, byte for byte, a head written plainly from what it saw.  What the library has
+ * overwritten it cannot see: another mixture of NUL, CR and LF at the end of a line, as long as the right one.
+ */
+#include "gateway/http_head.h"
+
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { HEAD_MAX = 12 * 1024 };
+
+/* The head as it should have been sent. */
+struct plain {
+    char text[HEAD_MAX + 64];
+    size_t length;
+};
+
+static void write_plain(struct plain *p, const char *bytes, size_t n)
+{
+    if (p->length + n <= sizeof p->text)
+        memcpy(p->text + p->length, bytes, n);
+    p->length += n;
+}
+
+/* The next line, its end overwritten: LF, or CR LF.  NULL: there is none. */
+static char *next_line(char **at, const char *end)
+{
+    char *line = *at, *lf = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
+    if (!lf)
+        return NULL;
+    *at = lf + 1;
+    *lf = 0;
+    if (lf > line && lf[-1] == '\r')
+        lf[-1] = 0;
+    return line;
+}
+
+/* METHOD URI VERSION, each cut off with a NUL.  False: fewer than that. */
+static bool split_request_line(char *line, char **uri, char **version)
+{
+    *uri = strchr(line, ' ');
+    if (!*uri)
+        return false;
+    *(*uri)++ = 0;
+    *version = strrchr(*uri, ' ');
+    if (!*version)
+        return false;
+    *(*version)++ = 0;
+    return true;
+}
+
+static void take_field(struct http_head *h, char *line, struct plain *plain)
+{
+    char *colon = strchr(line, ':');
+    if (!colon)
+        return;
+    char *value = colon + 1 + strspn(colon + 1, " \t");
+    size_t blanks = (size_t)(value - colon - 1), length = strlen(value);
+    *colon = 0;
+    http_head_add(h, line, strlen(line), value, length);
+    write_plain(plain, line, strlen(line));
+    write_plain(plain, ":", 1);
+    write_plain(plain, colon + 1, blanks);
+    write_plain(plain, value, length);
+    write_plain(plain, "\r\n", 2);
+}
+
+/* True: the head is taken; *size: its bytes. */
+static bool judge(char *bytes, size_t n, struct plain *plain, size_t *size)
+{
+    static struct http_head head;
+    char *at = bytes, *uri, *version, *line = next_line(&at, bytes + n);
+    if (!line || !split_request_line(line, &uri, &version))
+        return false;
+    http_head_uri(&head, uri);
+    http_head_begin(&head, line, version);
+    plain->length =
+        (size_t)snprintf(plain->text, sizeof plain->text, "%s %s %s\r\n", line, uri, version);
+    while ((line = next_line(&at, bytes + n)) != NULL && line[0])
+        take_field(&head, line, plain);
+    write_plain(plain, "\r\n", 2);
+    *size = (size_t)(at - bytes);
+    bool taken = line && http_head_end(&head, *size) == 0;
+    demand(!taken ||
+           (head.body_length <= HTTP_BODY_MAX && head.value[FIELD_HOST] && *size <= HTTP_HEAD_MAX));
+    char host[64];
+    if (taken && http_head_host(head.value[FIELD_HOST], host, sizeof host))
+        demand(host[0] && !strpbrk(host, "[]ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+    if (taken && head.value[FIELD_IF_MATCH])
+        (void)http_head_etag_matches(head.value[FIELD_IF_MATCH], "\"abc-1\"", false);
+    (void)http_head_same_origin(&head);
+    (void)http_head_is_json(&head);
+    return taken;
+}
+
+/* A byte of a line's end, of which the library leaves NUL whatever it was. */
+static bool is_end_of_line(char expected, uint8_t sent)
+{
+    return (expected == '\r' || expected == '\n') && (sent == 0 || sent == '\r' || sent == '\n');
+}
+
+static bool is_plain(const struct plain *p, const uint8_t *data, size_t size)
+{
+    if (p->length != size)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if ((uint8_t)p->text[i] != data[i] && !is_end_of_line(p->text[i], data[i]))
+            return false;
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char bytes[HEAD_MAX + 1];
+    static struct plain plain;
+    size_t head_size = 0;
+    if (size > HEAD_MAX)
+        return 0;
+    memcpy(bytes, data, size);
+    bytes[size] = 0;
+    if (judge(bytes, size, &plain, &head_size))
+        demand(is_plain(&plain, data, head_size));
+    return 0;
+}
