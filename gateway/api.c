@@ -46,7 +46,7 @@ static bool is_public(const char *path)
 
 static void add_file(struct api *api, const char *path, const struct web_file *file)
 {
-    enum http_access access = is_public(path) ? HTTP_PUBLIC : HTTP_LOGIN;
+    enum http_access access = is_public(path) ? HTTP_PUBLIC : HTTP_PAGE;
     if (api->route_count < API_ROUTES_MAX)
         api->routes[api->route_count++] =
             (struct http_route){path, HTTP_GET, access, "", api_serve_file, file};

@@ -51,6 +51,10 @@ static const char *const meter_state_names[METER_STATES] = {
     [METER_ENCRYPTED] = "encrypted",   [METER_LIVE] = "live",
 };
 
+/* What is not known before the first telegram is null. */
+static const char *const reading_keys[] = {"Standard",       "Phases",  "Version",
+                                           "Identification", "DataAge", "StaleAfter"};
+
 static void add_reading(json_t *meter, const struct api *api, const struct meter_snapshot *latest)
 {
     const struct reading *r = &latest->reading;
@@ -64,24 +68,32 @@ static void add_reading(json_t *meter, const struct api *api, const struct meter
     json_object_set_new(meter, "Identification", text_or_null(id));
     json_object_set_new(meter, "DataAge", json_real(seconds(api->loop->now_ms - r->received_ms)));
     json_object_set_new(meter, "StaleAfter", json_real(seconds(meter_stale_limit_ms(api->meter))));
-    if (r->export_unmeasured)
+}
+
+static json_t *notes_json(const struct meter_snapshot *latest)
+{
+    json_t *notes = json_array();
+    if (latest && latest->reading.export_unmeasured)
         json_array_append_new(
-            json_object_get(meter, "Notes"),
+            notes,
             json_string("the meter exports but is not in producer mode: the export is unknown"));
-    if (message_time(r) != r->meter_time_s)
-        json_array_append_new(json_object_get(meter, "Notes"),
-                              json_string("the meter's clock cannot be used: time stamps are the "
-                                          "gateway's"));
+    if (latest && message_time(&latest->reading) != latest->reading.meter_time_s)
+        json_array_append_new(notes, json_string("the meter's clock cannot be used: time stamps "
+                                                 "are the gateway's"));
+    return notes;
 }
 
 static json_t *meter_json(const struct api *api)
 {
     enum meter_state state = meter_get_state(api->meter);
     const struct meter_snapshot *latest = meter_latest(api->meter);
-    json_t *meter = json_pack("{s:b, s:s, s:s, s:s, s:b, s:[]}", "Ok", state == METER_LIVE, "State",
-                              meter_state_names[state], "Text", meter_state_text(state), "Input",
-                              api->input, "Stale", meter_is_stale(api->meter), "Notes");
-    if (meter && latest)
+    json_t *meter =
+        json_pack("{s:b, s:s, s:s, s:s, s:b, s:o}", "Ok", state == METER_LIVE, "State",
+                  meter_state_names[state], "Text", meter_state_text(state), "Input", api->input,
+                  "Stale", meter_is_stale(api->meter), "Notes", notes_json(latest));
+    for (size_t i = 0; i < sizeof reading_keys / sizeof reading_keys[0]; i++)
+        json_object_set_new(meter, reading_keys[i], json_null());
+    if (latest)
         add_reading(meter, api, latest);
     return meter;
 }

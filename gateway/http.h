@@ -22,7 +22,8 @@ enum { HTTP_GET = 1 << 0, HTTP_POST = 1 << 1, HTTP_PATCH = 1 << 2 };
 enum http_access {
     HTTP_PUBLIC, /* for everybody, at both doors */
     HTTP_LOGIN,  /* user and password, and the session */
-    HTTP_METRICS /* the login or the token of /metrics; takes no session */
+    HTTP_PAGE,   /* user and password: the page's files, which then show who holds the session */
+    HTTP_METRICS /* the login or the token of /metrics */
 };
 
 struct http_request;
@@ -65,7 +66,9 @@ struct http_stream {
     void (*gone)(struct http_stream *s); /* the last call */
     /* private */
     struct http_request *request;
-    bool asleep;
+    bool asleep, peer_gone;
+    struct loop_fd
+        watch; /* for the end of the connection: the library does not look while the stream sleeps */
     char *text;
     size_t length, sent;
 };

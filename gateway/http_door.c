@@ -134,13 +134,15 @@ static int count_address(const struct http_places *places, const struct sockaddr
     return n;
 }
 
-/* Who has been waiting longest for a request that does not come. */
-static struct http_connection *idlest(struct http_places *places, int64_t now_ms)
+/* Who has been waiting longest for a request that does not come: of one address, or of all (NULL). */
+static struct http_connection *idlest(struct http_places *places,
+                                      const struct sockaddr_storage *address, int64_t now_ms)
 {
     struct http_connection *found = NULL;
     for (int i = 0; i < HTTP_CONNECTIONS; i++) {
         struct http_connection *c = &places->list[i];
         if (c->door && !c->busy && now_ms - c->since_ms > HTTP_EVICTABLE_MS &&
+            (!address || address_same_host(&c->address, address)) &&
             (!found || c->since_ms < found->since_ms))
             found = c;
     }
@@ -158,15 +160,18 @@ static void cut(struct http_connection *c)
     http_door_kick(c->door);
 }
 
+/* A free place; where there is none, or this address has all it may, who idles longest gives up his. */
 static struct http_connection *make_place(struct http_door *d,
                                           const struct sockaddr_storage *address)
 {
     struct http_places *places = d->settings.places;
-    if (count_address(places, address) >= HTTP_CONNECTIONS_PER_ADDRESS)
-        return NULL;
-    struct http_connection *c = free_place(places), *victim;
-    if (c || !(victim = idlest(places, d->loop->now_ms)))
+    bool crowded = count_address(places, address) >= HTTP_CONNECTIONS_PER_ADDRESS;
+    struct http_connection *c = crowded ? NULL : free_place(places);
+    if (c)
         return c;
+    struct http_connection *victim = idlest(places, crowded ? address : NULL, d->loop->now_ms);
+    if (!victim)
+        return NULL;
     struct http_door *other = victim->door;
     cut(victim);
     work(other);

@@ -55,9 +55,11 @@ void http_head_uri(struct http_head *h, const char *uri)
     memset(h, 0, sizeof *h);
     h->uri = uri;
     h->uri_length = strlen(uri);
+    bool good = uri[0] == '/';
     for (const char *p = uri; *p; p++)
-        if (*p <= ' ' || *p > '~' || uri[0] != '/')
-            refuse(h, 400, "the path is not printable ASCII that begins with a slash");
+        good = good && *p > ' ' && *p <= '~';
+    if (!good)
+        refuse(h, 400, "the path is not printable ASCII that begins with a slash");
 }
 
 void http_head_begin(struct http_head *h, const char *method, const char *version)
@@ -80,6 +82,12 @@ static int find_field(const char *name, size_t length)
     return -1;
 }
 
+/* What the library leaves of CR LF. */
+static bool was_line_end(const char *at)
+{
+    return at[0] == 0 && at[1] == 0;
+}
+
 /* Only blanks and tabs from here up to there. */
 static bool is_blank(const char *from, const char *to)
 {
@@ -92,7 +100,8 @@ void http_head_add(struct http_head *h, const char *name, size_t name_length, co
                    size_t value_length)
 {
     int field = find_field(name, name_length);
-    if (name != h->at || value <= name + name_length || !is_blank(name + name_length + 1, value))
+    if (name != h->at || value <= name + name_length || !is_blank(name + name_length + 1, value) ||
+        !was_line_end(value + value_length))
         refuse(h, 400, "a line of the head is folded, ends without CR, or holds a NUL");
     h->at = value + value_length + strlen("\r\n");
     while (value_length && (value[value_length - 1] == ' ' || value[value_length - 1] == '\t'))
@@ -125,7 +134,7 @@ static bool parse_length(const char *text, size_t length, size_t *value)
 int http_head_end(struct http_head *h, size_t size)
 {
     const char *length = h->value[FIELD_CONTENT_LENGTH], *expect = h->value[FIELD_EXPECT];
-    if (h->at + strlen("\r\n") != h->begin + size)
+    if (h->at + strlen("\r\n") != h->begin + size || !was_line_end(h->at))
         refuse(h, 400, "the head does not end with an empty line");
     if (size > HTTP_HEAD_MAX)
         refuse(h, 431, "the head may have 8192 bytes");
@@ -144,22 +153,20 @@ int http_head_end(struct http_head *h, size_t size)
 
 bool http_head_host(const char *value, char *host, size_t capacity)
 {
-    size_t n = value[0] == '[' ? strcspn(value, "]") : strcspn(value, ":");
-    const char *rest = value + n;
-    if (value[0] == '[') {
-        if (*rest++ != ']' || !memchr(value, ':', n))
-            return false;
-        value++;
-        n--;
-    }
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    static const char ipv6[] = "0123456789abcdefABCDEF:.";
+    size_t bracket = value[0] == '[', n = strspn(value + bracket, bracket ? ipv6 : name);
+    const char *rest = value + bracket + n;
+    if (bracket && (*rest++ != ']' || !memchr(value, ':', n)))
+        return false;
     if (*rest && (*rest != ':' || rest[1 + strspn(rest + 1, "0123456789")] != 0))
         return false;
-    if (n && value[n - 1] == '.')
+    if (n && value[bracket + n - 1] == '.')
         n--;
     if (n == 0 || n >= capacity)
         return false;
     for (size_t i = 0; i < n; i++)
-        host[i] = (char)tolower((unsigned char)value[i]);
+        host[i] = (char)tolower((unsigned char)value[bracket + i]);
     host[n] = 0;
     return true;
 }

@@ -2,10 +2,12 @@
 
 #include "log.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum { STREAM_BLOCK = 4096, REDIRECT_PATH_MAX = 96 };
 
@@ -183,7 +185,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
 {
     struct http_stream *s = context;
     (void)position;
-    if (s->request->http->closing)
+    if (s->request->http->closing || s->peer_gone)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (s->sent == s->length) {
         struct text_out out;
@@ -202,6 +204,33 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     memcpy(buffer, s->text + s->sent, n);
     s->sent += n;
     return (ssize_t)n;
+}
+
+static void on_peer_gone(struct loop_fd *watch, uint32_t events)
+{
+    struct http_stream *s = CONTAINER_OF(watch, struct http_stream, watch);
+    (void)events;
+    s->peer_gone = true;
+    loop_watch(s->request->http->loop, watch, 0);
+    http_stream_wake(s);
+}
+
+/* Without a descriptor for it the next event finds out. */
+static void watch_peer(struct http_stream *s)
+{
+    s->peer_gone = false;
+    s->watch = (struct loop_fd){.ready = on_peer_gone,
+                                .fd = fcntl(s->request->place->fd, F_DUPFD_CLOEXEC, 0)};
+    if (s->watch.fd >= 0)
+        (void)loop_watch(s->request->http->loop, &s->watch, EPOLLRDHUP);
+}
+
+static void unwatch_peer(struct http_stream *s)
+{
+    if (s->watch.fd < 0)
+        return;
+    loop_watch(s->request->http->loop, &s->watch, 0);
+    close(s->watch.fd);
 }
 
 bool http_answer_stream(struct http_request *r, struct http_stream *s)
@@ -223,6 +252,7 @@ bool http_answer_stream(struct http_request *r, struct http_stream *s)
         http_answer_wait(r, 503, "out of memory", 10);
         return false;
     }
+    watch_peer(s);
     r->stream = s;
     r->close_after = true;
     add_fields(r, answer, "text/event-stream", "no-store");
@@ -245,6 +275,7 @@ static void end_stream(struct http_request *r)
     struct http_stream *s = r->stream;
     if (!s)
         return;
+    unwatch_peer(s);
     session_end_stream(&r->http->session, r->http->loop->now_ms);
     free(s->text);
     s->gone(s);
@@ -313,7 +344,7 @@ static void serve_in_session(struct http_request *r)
     }
     address_format_host(&h->session.address, holder);
     snprintf(detail, sizeof detail,
-             "in use by %s: one user at a time, for as long as he asks and 60 seconds more", holder);
+             "in use by %s: one user at a time; free 60 seconds after its last request", holder);
     http_answer_wait(r, 409, detail, (session_left_ms(&h->session, h->loop->now_ms) + 999) / 1000);
 }
 
@@ -330,7 +361,7 @@ static void on_authenticated(struct auth_check *check, enum auth_result result, 
                          (wait_ms + 999) / 1000);
     else if (result != AUTH_PASSED)
         http_answer_problem(r, 401, "user name `user` and the password of the device's label", NULL);
-    else if (r->route && r->route->access == HTTP_METRICS)
+    else if (r->route && r->route->access != HTTP_LOGIN)
         serve(r);
     else
         serve_in_session(r);

@@ -193,15 +193,12 @@ struct pair {
     struct certificate_request request;
 };
 
-static bool make_certificate(const char *state_dir, const struct pair *p)
+static bool make_certificate(const struct pair *p)
 {
-    if (certificate_make(p->key, &p->request, p->certificate))
-        return write_text(state_dir, p->certificate_name, p->certificate);
-    errno = EINVAL;
-    return false;
+    return certificate_make(p->key, &p->request, p->certificate);
 }
 
-/* A usable key stays; a certificate that does not do is made anew. */
+/* A usable key stays, also if its certificate cannot be written; a certificate that does not do is made anew. */
 static bool complete_pair(const char *state_dir, const struct pair *p, bool *renewed)
 {
     bool has_key = read_text(state_dir, p->key_name, p->key, CERTIFICATE_PEM_MAX);
@@ -212,13 +209,14 @@ static bool complete_pair(const char *state_dir, const struct pair *p, bool *ren
                                      IDENTITY_WEB_MARGIN_DAYS) == CERTIFICATE_GOOD)
         return true;
     *renewed = true;
-    if (has_key && make_certificate(state_dir, p))
-        return true;
-    if (!certificate_make_key(p->key)) {
+    if (has_key && make_certificate(p))
+        return write_text(state_dir, p->certificate_name, p->certificate);
+    if (!certificate_make_key(p->key) || !make_certificate(p)) {
         errno = EINVAL;
         return false;
     }
-    return write_text(state_dir, p->key_name, p->key) && make_certificate(state_dir, p);
+    return write_text(state_dir, p->key_name, p->key) &&
+           write_text(state_dir, p->certificate_name, p->certificate);
 }
 
 static struct pair device_pair(struct identity *id, int64_t now_s)

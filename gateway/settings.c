@@ -64,12 +64,12 @@ static void read_kept(struct settings *s)
 
 /* --- changing --------------------------------------------------------------------------------- */
 
-/* The file stays where it is until another takes its place, so this is a copy. */
+/* The file stays where it is until another takes its place, so this is a copy; one that is gone needs none. */
 static bool keep_copy(const char *state_dir)
 {
     size_t length = 0;
     char *text = atomic_file_read(state_dir, CONFIG_FILE, CONFIG_FILE_MAX, &length);
-    bool ok = text && atomic_file_write(state_dir, NEWER_FILE, text, length);
+    bool ok = text ? atomic_file_write(state_dir, NEWER_FILE, text, length) : errno == ENOENT;
     if (text)
         explicit_bzero(text, length);
     free(text);

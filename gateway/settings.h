@@ -9,7 +9,7 @@
 #include "config.h"
 #include "worker.h"
 
-enum { SETTINGS_ETAG_MAX = 32, SETTINGS_PROBLEM_MAX = 240 };
+enum { SETTINGS_ETAG_MAX = 32, SETTINGS_PROBLEM_MAX = 280 };
 
 enum settings_result {
     SETTINGS_DONE,     /* saved and applied; or there was nothing to change */
