@@ -86,7 +86,19 @@ static const struct meter_snapshot *latest_or_404(const struct api *api, struct 
     return latest;
 }
 
-/* A P1 telegram is complete with its CRC and taken there; the line end that follows belongs to it all the same. */
+/* A P1 telegram is complete with its CRC and taken there; the line end that follows belongs to it all the same, and
+ * is of the kind of those before. */
+static size_t add_line_end(char *telegram, size_t length)
+{
+    const char *lf = memchr(telegram, '\n', length);
+    if (!lf || telegram[length - 1] == '\n')
+        return length;
+    if (lf > telegram && lf[-1] == '\r')
+        telegram[length++] = '\r';
+    telegram[length++] = '\n';
+    return length;
+}
+
 void api_serve_telegram(struct http_request *r, void *context)
 {
     struct api *api = context;
@@ -95,10 +107,8 @@ void api_serve_telegram(struct http_request *r, void *context)
         return;
     size_t n = latest->telegram_len;
     memcpy(api->message, latest->telegram, n);
-    if (latest->reading.standard == STANDARD_P1 && n && api->message[n - 1] != '\n') {
-        memcpy(api->message + n, "\r\n", 2);
-        n += 2;
-    }
+    if (latest->reading.standard == STANDARD_P1)
+        n = add_line_end(api->message, n);
     http_answer_text(r, 200, "text/plain", api->message, n);
 }
 _Static_assert(HISTORY_JSON_MAX >= P1_TELEGRAM_MAX + 2,

@@ -56,6 +56,7 @@ static void use_password(struct password_change *p)
     struct http *h = *p->api->http;
     memcpy(p->api->identity->password_hash, p->hash, sizeof p->hash);
     auth_use_hash(&h->auth, identity_hash(p->api->identity));
+    http_end_streams(h);
     log_info("http", "the password is %s", p->reset ? "the label's again" : "changed");
     if (p->reset)
         auth_forget_locks(&h->auth);

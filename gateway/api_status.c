@@ -135,8 +135,9 @@ static json_t *mqtt_json(const struct api *api)
 {
     const struct mqtt *m = *api->mqtt;
     if (!m)
-        return json_pack("{s:o, s:s, s:s}", "Ok", api->mqtt_refusal[0] ? json_false() : json_null(),
-                         "State", api->mqtt_refusal[0] ? "refused" : "off", "Detail",
+        return json_pack("{s:o, s:s, s:n, s:n, s:s}", "Ok",
+                         api->mqtt_refusal[0] ? json_false() : json_null(), "State",
+                         api->mqtt_refusal[0] ? "refused" : "off", "Host", "Port", "Detail",
                          api->mqtt_refusal);
     return json_pack("{s:b, s:s, s:s, s:i, s:s}", "Ok", mqtt_is_connected(m), "State",
                      mqtt_is_connected(m) ? "connected" : "connecting", "Host", mqtt_broker_host(m),
@@ -155,15 +156,6 @@ static json_t *clients_json(const struct modbus_tcp *m)
     return list;
 }
 
-static json_t *map_names(void)
-{
-    json_t *names = json_array();
-    const struct register_map *map;
-    for (size_t i = 0; (map = register_map_at(i)) != NULL; i++)
-        json_array_append_new(names, json_string(map->name));
-    return names;
-}
-
 static json_t *modbus_json(const struct api *api)
 {
     const struct modbus_tcp *m = *api->modbus;
@@ -171,11 +163,11 @@ static json_t *modbus_json(const struct api *api)
     char address[ADDRESS_TEXT_MAX] = "";
     if (m)
         modbus_tcp_address(m, address);
-    return json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:s}", "Ok", m ? json_true() : json_null(),
-                     "Address", text_or_null(address), "Map", c->meter_type, "Maps", map_names(),
-                     "WordOrder", c->word_order == WORD_ORDER_SWAPPED ? "swapped" : "normal",
-                     "Clients", m ? clients_json(m) : json_array(), "LastRefusal",
-                     m ? modbus_tcp_last_refusal(m) : "");
+    return json_pack(
+        "{s:o, s:o, s:s, s:o, s:s, s:o, s:s}", "Ok", m ? json_true() : json_null(), "Address",
+        text_or_null(address), "Map", c->meter_type, "Maps", config_map_names(), "WordOrder",
+        c->word_order == WORD_ORDER_SWAPPED ? "swapped" : "normal", "Clients",
+        m ? clients_json(m) : json_array(), "LastRefusal", m ? modbus_tcp_last_refusal(m) : "");
 }
 
 static json_t *session_json(const struct api *api)

@@ -32,6 +32,14 @@ static void complain(struct config_errors *errors, const char *pointer, const ch
     snprintf(e->detail, sizeof e->detail, "%s", detail);
 }
 
+bool config_is_set(const struct config *c, const char *pointer)
+{
+    for (const struct config_row *row = config_rows; row < config_rows + config_row_count; row++)
+        if (strcmp(row->pointer, pointer) == 0)
+            return (c->was_set & bit_of(row)) != 0;
+    return false;
+}
+
 /* --- defaults --------------------------------------------------------------------------------- */
 
 static int choice_by_name(const struct config_row *row, const char *name)
@@ -87,7 +95,7 @@ static bool has_control_characters(const char *text, size_t length)
 static bool set_text(const struct config_row *row, struct config *c, const json_t *value,
                      char detail[static CONFIG_DETAIL_MAX])
 {
-    char text[CONFIG_TEXT_MAX];
+    char text[CONFIG_TEXT_MAX] = {0};
     if (!json_is_string(value)) {
         snprintf(detail, CONFIG_DETAIL_MAX, "must be a text in quotes");
         return false;
@@ -401,7 +409,7 @@ void config_changed_names(const struct config *before, const struct config *now,
 
 /* --- schema ----------------------------------------------------------------------------------- */
 
-static json_t *map_names(void)
+json_t *config_map_names(void)
 {
     json_t *names = json_array();
     const struct register_map *map;
@@ -441,7 +449,7 @@ static json_t *row_schema(const struct config_row *row)
     } else if (row->type == CONFIG_CHOICE) {
         json_object_set_new(schema, "enum", choice_names(row));
     } else if (row->offset == offsetof(struct config, meter_type)) {
-        json_object_set_new(schema, "enum", map_names());
+        json_object_set_new(schema, "enum", config_map_names());
     } else if (row->type == CONFIG_TEXT) {
         json_object_set_new(schema, "maxLength", json_integer(row->max));
     }
@@ -460,6 +468,21 @@ static void require(json_t *object, const char *key)
     json_array_append_new(required, json_string(key));
 }
 
+/* The schema of the object `name`, made where it is not there yet. */
+static json_t *schema_child(json_t *object, const char *name, bool patch)
+{
+    json_t *properties = json_object_get(object, "properties");
+    json_t *child = json_object_get(properties, name);
+    if (child)
+        return child;
+    child =
+        json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0, "properties");
+    json_object_set_new(properties, name, child);
+    if (!patch)
+        require(object, name);
+    return child;
+}
+
 /* The object schema in which a pointer's last key is a property, made on the way; see parent_of(). */
 static json_t *schema_parent(json_t *root, const char *pointer, bool patch, const char **key)
 {
@@ -468,16 +491,7 @@ static json_t *schema_parent(json_t *root, const char *pointer, bool patch, cons
     const char *at = pointer + 1;
     for (const char *slash; (slash = strchr(at, '/')) != NULL; at = slash + 1) {
         snprintf(name, sizeof name, "%.*s", (int)(slash - at), at);
-        json_t *properties = json_object_get(object, "properties");
-        json_t *child = json_object_get(properties, name);
-        if (!child) {
-            child = json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0,
-                              "properties");
-            json_object_set_new(properties, name, child);
-            if (!patch)
-                require(object, name);
-        }
-        object = child;
+        object = schema_child(object, name, patch);
     }
     *key = at;
     return object;

@@ -96,6 +96,9 @@ struct config_errors {
 /* Sets everything to its default: that of the table, or what the device file or a flag says instead. */
 void config_defaults(struct config *c, const struct options *o);
 
+/* True if the user has set the setting at this pointer; else it follows its default. */
+bool config_is_set(const struct config *c, const char *pointer);
+
 /* Applies a merge patch (RFC 7396, but null is refused: every key stays).  False: errors is filled and *c
  * is unchanged.  The patch stays the caller's. */
 bool config_patch(struct config *c, json_t *patch, struct config_errors *errors);
@@ -112,6 +115,9 @@ void config_changed_names(const struct config *before, const struct config *now,
 
 /* JSON Schema (2020-12) of what config_json() makes, and, with `patch`, of what config_patch() takes. */
 json_t *config_schema(bool patch);
+
+/* The names that MeterType may have, as an array. */
+json_t *config_map_names(void);
 
 /* The stored form: {"Version":1,"Settings":{...}} with what the user has set, in clear.  Memory of the
  * caller (free), NULL: out of memory. */

@@ -130,11 +130,6 @@ static inline const char *text_at(const struct config *c, const char *pointer)
     return (const char *)c + row_at(pointer)->offset;
 }
 
-static inline bool is_set(const struct config *c, const char *pointer)
-{
-    return (c->was_set >> (row_at(pointer) - config_rows)) & 1;
-}
-
 static inline void assert_taken(json_t *given)
 {
     char *text = json_dumps(given, JSON_ENCODE_ANY);

@@ -90,44 +90,52 @@ static void with_port(const char *listen, int port, char *text, size_t capacity)
     snprintf(text, capacity, "%.*s%d", address, listen, port);
 }
 
-/* Where Modbus listens: the address of the option, with the port the user has set, if he has. */
-static void modbus_place(const struct gateway *g, char *text, size_t capacity)
-{
-    if (g->settings.now.modbus_port != g->settings.defaults.modbus_port)
-        with_port(g->options.modbus, g->settings.now.modbus_port, text, capacity);
-    else
-        snprintf(text, capacity, "%s", g->options.modbus);
-}
-
 static void open_modbus_at(struct gateway *g, const char *place, char error[static 200])
 {
     const struct modbus_tcp_settings settings = modbus_settings(g, place);
     g->modbus = modbus_tcp_open(&g->loop, g->meter, &settings, error);
 }
 
-/* A port that the page set and that is gone must not keep the box from serving: the default does. */
-static bool open_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+/* At the port the user has set.  It may be taken this time: that must not keep the box from serving, and the setting
+ * stays for the next start. */
+static void open_modbus_as_set(struct gateway *g)
 {
-    char why[200], place[OPTION_TEXT_MAX], usual[OPTION_TEXT_MAX];
-    if (strcmp(g->options.modbus, "off") == 0)
-        return true;
-    modbus_place(g, place, sizeof place);
+    char place[OPTION_TEXT_MAX + 8], why[200], problem[SETTINGS_PROBLEM_MAX];
+    if (!config_is_set(&g->settings.now, "/Modbus/Port"))
+        return;
+    with_port(g->options.modbus, g->settings.now.modbus_port, place, sizeof place);
     open_modbus_at(g, place, why);
-    if (!g->modbus && strcmp(place, g->options.modbus) != 0) {
-        log_error("modbus", "%s; the default is used", why);
-        g->settings.now.modbus_port = g->settings.defaults.modbus_port;
-        open_modbus_at(g, g->options.modbus, why);
-    }
+    if (g->modbus)
+        return;
+    snprintf(problem, sizeof problem, "Modbus cannot be served at port %d (%s): the default is used",
+             g->settings.now.modbus_port, strerror(errno));
+    log_error("modbus", "%s", problem);
+    settings_note_problem(&g->settings, problem);
+}
+
+/* As flags and device file say, or the usual port, or the one people know from such cases. */
+static bool open_modbus_by_default(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    char why[200], place[OPTION_TEXT_MAX + 8];
+    open_modbus_at(g, g->options.modbus, why);
     if (!g->modbus && errno == EACCES && !options_was_set(&g->options, "modbus")) {
-        with_port(g->options.modbus, UNPRIVILEGED_MODBUS, usual, sizeof usual);
-        log_warning("modbus", "port 502 needs a privilege; listening on %s instead", usual);
-        open_modbus_at(g, usual, why);
+        with_port(g->options.modbus, UNPRIVILEGED_MODBUS, place, sizeof place);
+        log_warning("modbus", "port 502 needs a privilege; listening on %s instead", place);
+        open_modbus_at(g, place, why);
     }
     if (g->modbus)
         settings_default_port(&g->settings, modbus_tcp_port(g->modbus));
     else
         snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
     return g->modbus != NULL;
+}
+
+static bool open_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    if (strcmp(g->options.modbus, "off") == 0)
+        return true;
+    open_modbus_as_set(g);
+    return g->modbus || open_modbus_by_default(g, error);
 }
 
 /* The broker of the settings, if there is one that can be used. */
@@ -249,15 +257,16 @@ static bool on_prepare(struct settings_owner *owner, const struct config *before
                        const struct config *candidate, struct config_errors *errors)
 {
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
+    g->modbus_port_before = g->modbus ? modbus_tcp_port(g->modbus) : 0;
     return before->modbus_port == candidate->modbus_port ||
            move_modbus(g, candidate->modbus_port, errors);
 }
 
-static void on_undo(struct settings_owner *owner, const struct config *before)
+static void on_undo(struct settings_owner *owner)
 {
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
     struct config_errors unused;
-    (void)move_modbus(g, before->modbus_port, &unused);
+    (void)move_modbus(g, g->modbus_port_before, &unused);
 }
 
 static void apply_modbus(struct gateway *g)
@@ -278,6 +287,7 @@ static void apply_meter(struct gateway *g)
 {
     const struct meter_settings settings = meter_settings(g);
     meter_set(g->meter, &settings);
+    apply_modbus(g); /* what is too old may be so no more */
 }
 
 static void apply_network(struct gateway *g)

@@ -21,6 +21,7 @@ struct gateway {
     struct settings_owner owner;
     struct meter *meter;
     struct modbus_tcp *modbus; /* NULL: off */
+    int modbus_port_before;    /* while a change of it is being saved */
     struct mqtt *mqtt;         /* NULL: off */
     struct mqtt_counters mqtt_counters;
     char mqtt_refusal[MQTT_ERROR_MAX]; /* why the configured broker cannot be used; "": it can */

@@ -66,7 +66,7 @@ struct http_stream {
     void (*gone)(struct http_stream *s); /* the last call */
     /* private */
     struct http_request *request;
-    bool asleep, peer_gone;
+    bool asleep, finished;
     struct loop_fd
         watch; /* for the end of the connection: the library does not look while the stream sleeps */
     char *text;
@@ -130,6 +130,9 @@ void http_answer_wait(struct http_request *r, unsigned status, const char *detai
  * asked or memory is out; that was answered. */
 bool http_answer_stream(struct http_request *r, struct http_stream *s);
 void http_stream_wake(struct http_stream *s);
+
+/* Ends all streams: who reads them must log in anew. */
+void http_end_streams(struct http *h);
 
 /* Who asks. */
 const struct sockaddr_storage *http_address(const struct http_request *r);

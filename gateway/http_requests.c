@@ -185,7 +185,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
 {
     struct http_stream *s = context;
     (void)position;
-    if (s->request->http->closing || s->peer_gone)
+    if (s->request->http->closing || s->finished)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (s->sent == s->length) {
         struct text_out out;
@@ -206,19 +206,30 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     return (ssize_t)n;
 }
 
+static void finish_stream(struct http_stream *s)
+{
+    s->finished = true;
+    loop_watch(s->request->http->loop, &s->watch, 0);
+    http_stream_wake(s);
+}
+
 static void on_peer_gone(struct loop_fd *watch, uint32_t events)
 {
-    struct http_stream *s = CONTAINER_OF(watch, struct http_stream, watch);
     (void)events;
-    s->peer_gone = true;
-    loop_watch(s->request->http->loop, watch, 0);
-    http_stream_wake(s);
+    finish_stream(CONTAINER_OF(watch, struct http_stream, watch));
+}
+
+void http_end_streams(struct http *h)
+{
+    for (struct http_request *r = h->requests; r; r = r->next)
+        if (r->stream)
+            finish_stream(r->stream);
 }
 
 /* Without a descriptor for it the next event finds out. */
 static void watch_peer(struct http_stream *s)
 {
-    s->peer_gone = false;
+    s->finished = false;
     s->watch = (struct loop_fd){.ready = on_peer_gone,
                                 .fd = fcntl(s->request->place->fd, F_DUPFD_CLOEXEC, 0)};
     if (s->watch.fd >= 0)

@@ -96,15 +96,25 @@ static bool use_given(const char *given, struct identity *id)
     return true;
 }
 
+/* A number that is given each time need not be kept; it is written all the same, for `label`, when it is another. */
+static bool load_given(const char *state_dir, struct identity *id)
+{
+    struct identity kept = {0};
+    bool same = state_dir[0] && load_kept(state_dir, &kept) && strcmp(kept.serial, id->serial) == 0;
+    if (state_dir[0] && !same && !keep_serial(state_dir, id))
+        log_warning("identity", "%s/serial: %s", state_dir, strerror(errno));
+    return true;
+}
+
 bool identity_load(const char *state_dir, const char *given, struct identity *id, bool *kept)
 {
     memset(id, 0, sizeof *id);
     (void)host_net_mac(id->mac);
-    bool was_given = use_given(given, id);
-    *kept = !was_given && state_dir[0] && load_kept(state_dir, id);
+    *kept =
+        use_given(given, id) ? load_given(state_dir, id) : state_dir[0] && load_kept(state_dir, id);
     if (*kept)
         return true;
-    if (!was_given && !from_network_card(id) && !from_machine_id(id))
+    if (!from_network_card(id) && !from_machine_id(id))
         return false;
     *kept = state_dir[0] && keep_serial(state_dir, id);
     return true;

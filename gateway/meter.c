@@ -468,9 +468,13 @@ void meter_set(struct meter *m, const struct meter_settings *settings)
     m->settings.stale_after_ms = settings->stale_after_ms;
     m->settings.derive = settings->derive;
     m->derive_state = (struct derive_state){0};
-    if (m->sequence && !m->stale)
-        loop_set_timer(m->loop, &m->stale_timer,
-                       meter_stale_limit_ms(m) - (m->loop->now_ms - m->last_valid_ms));
+    int64_t left_ms = meter_stale_limit_ms(m) - (m->loop->now_ms - m->last_valid_ms);
+    if (m->sequence == 0)
+        return;
+    m->stale = m->stale && left_ms <= 0;
+    if (!m->stale)
+        loop_set_timer(m->loop, &m->stale_timer, left_ms);
+    update_state(m);
 }
 
 const struct meter_snapshot *meter_latest(const struct meter *m)

@@ -159,7 +159,7 @@ static void fail_to_save(struct settings *s, int error)
     s->running->error = error;
     log_error("settings", "%s/%s: %s; the old settings stay", s->state_dir, CONFIG_FILE,
               strerror(error));
-    s->owner->undo(s->owner, &s->now);
+    s->owner->undo(s->owner);
     end_change(s, SETTINGS_NOT_SAVED);
 }
 
@@ -252,10 +252,15 @@ void settings_load(struct settings *s, struct loop *l, const char *state_dir,
 
 void settings_default_port(struct settings *s, int port)
 {
-    bool follows = s->now.modbus_port == s->defaults.modbus_port;
     s->defaults.modbus_port = port;
-    if (follows)
+    if (!config_is_set(&s->now, "/Modbus/Port"))
         s->now.modbus_port = port;
+}
+
+void settings_note_problem(struct settings *s, const char *problem)
+{
+    if (s->problem[0] == 0)
+        snprintf(s->problem, sizeof s->problem, "%s", problem);
 }
 
 /* What was being saved is told as it ended; what waits is told that it was not. */

@@ -33,8 +33,8 @@ struct settings_owner {
     /* Does what can fail (a port) for the candidate.  False: errors says why, and nothing is changed. */
     bool (*prepare)(struct settings_owner *owner, const struct config *before,
                     const struct config *candidate, struct config_errors *errors);
-    /* The candidate was not saved: as before. */
-    void (*undo)(struct settings_owner *owner, const struct config *before);
+    /* The candidate was not saved: as before it was prepared. */
+    void (*undo)(struct settings_owner *owner);
     /* settings->now is in force from now on; doors: those that it changes. */
     void (*apply)(struct settings_owner *owner, unsigned doors);
 };
@@ -67,6 +67,10 @@ void settings_begin(struct settings *s, struct settings_change *change);
 
 /* Another default, found out at start (a port): no change, nothing is saved. */
 void settings_default_port(struct settings *s, int port);
+
+/* Something in the settings could not be done at start: `problem` says it until the next change, unless there was one
+ * before. */
+void settings_note_problem(struct settings *s, const char *problem);
 
 /* Waits for the worker, and calls done for all that is under way. */
 void settings_close(struct settings *s);
