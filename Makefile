@@ -29,7 +29,7 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc clang-format chromedriver openssl curl,$(libraries) cmocka)
 
-.PHONY: help build run test bench fuzz coverage check-captures format check-format tidy install clean
+.PHONY: help build run test bench fuzz scan coverage check-captures format check-format tidy install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ bench: build ## measure, and write docs/performance.md
 fuzz: ## try to break the parsers, FUZZ_SECONDS=60 each
 	$(call need,test,cmake ninja pkg-config clang)
 	$(call cmake,fuzz,fuzz,-DFUZZ_SECONDS=$(FUZZ_SECONDS))
+
+scan: build ## what sslscan and testssl.sh say of the page's TLS
+	$(call need,test,sslscan testssl python3)
+	tools/scan
 
 coverage: ## line coverage of core/ by its unit tests; fails under 95 %
 	$(call need,test,gcc cmake ninja pkg-config gcovr arm-none-eabi-gcc,$(libraries) cmocka)

@@ -12,7 +12,7 @@
 
 enum {
     CERTIFICATE_PEM_MAX = 8192, /* with the terminating NUL */
-    CERTIFICATE_NAMES_MAX = 24,
+    CERTIFICATE_NAMES_MAX = 40,
     CERTIFICATE_NAME_MAX = 64 /* with the terminating NUL */
 };
 

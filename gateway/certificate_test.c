@@ -127,7 +127,8 @@ static struct certificate_names full_list(void)
     for (int i = 0; i < CERTIFICATE_NAMES_MAX; i++) {
         char name[CERTIFICATE_NAME_MAX];
         memset(name, 'n', sizeof name - 1);
-        name[0] = (char)('a' + i);
+        name[0] = (char)('a' + i % 26);
+        name[1] = (char)('a' + i / 26);
         name[sizeof name - 1] = 0;
         assert_true(certificate_names_add(&n, name));
     }

@@ -110,15 +110,17 @@ static bool set_text(const struct config_row *row, struct config *c, const json_
         return false;
     }
     memcpy(text, json_string_value(value), n + 1);
-    if (has_control_characters(text, n)) {
+    bool good = !has_control_characters(text, n);
+    if (!good)
         snprintf(detail, CONFIG_DETAIL_MAX, "must not hold control characters");
-        return false;
+    else if (n && row->check)
+        good = row->check(text, detail);
+    if (good) {
+        memcpy(text_of(row, c), text, sizeof text);
+        c->was_set |= bit_of(row);
     }
-    if (n && row->check && !row->check(text, detail))
-        return false;
-    memcpy(text_of(row, c), text, sizeof text);
-    c->was_set |= bit_of(row);
-    return true;
+    explicit_bzero(text, sizeof text); /* it may be a secret */
+    return good;
 }
 
 static bool set_number(const struct config_row *row, struct config *c, const json_t *value,
@@ -265,26 +267,50 @@ static uint32_t address_bits(const char *text)
     return ntohl(a.s_addr);
 }
 
+/* A host of its network: not the network itself, nor its broadcast address. */
+static bool is_host(uint32_t address, uint32_t host_bits)
+{
+    return host_bits < 2 || ((address & host_bits) != 0 && (address & host_bits) != host_bits);
+}
+
+static const char *address_fault(const struct config_ip *ip, uint32_t address, uint32_t host_bits)
+{
+    if (ip->address[0] == 0)
+        return "is needed where IpMode is Static";
+    return is_host(address, host_bits)
+               ? NULL
+               : "is the network itself or its broadcast address; check the netmask";
+}
+
+static const char *gateway_fault(const struct config_ip *ip, uint32_t address, uint32_t host_bits)
+{
+    uint32_t gateway = address_bits(ip->gateway);
+    if (ip->gateway[0] == 0 || ip->address[0] == 0)
+        return NULL;
+    if ((address | host_bits) != (gateway | host_bits))
+        return "is not in the subnet of IpAddress and Netmask";
+    if (gateway == address)
+        return "is this box itself; use the router's or the charger's address";
+    return is_host(gateway, host_bits) ? NULL : "is the network itself or its broadcast address";
+}
+
 static void check_static(const struct config_ip *ip, const char *interface,
                          struct config_errors *errors)
 {
+    static const struct {
+        const char *key;
+        const char *(*fault)(const struct config_ip *, uint32_t, uint32_t);
+    } checks[] = {{"IpAddress", address_fault}, {"Gateway", gateway_fault}};
     char pointer[CONFIG_POINTER_MAX];
-    uint32_t address = address_bits(ip->address), gateway = address_bits(ip->gateway);
-    int bits = (int)strtol(ip->netmask, NULL, 10);
-    uint32_t host = bits == 0 ? UINT32_MAX : bits == 32 ? 0 : UINT32_MAX >> bits;
-    if (ip->mode != IP_STATIC)
-        return;
-    snprintf(pointer, sizeof pointer, "/%s/StaticIPv4/IpAddress", interface);
-    if (ip->address[0] == 0)
-        complain(errors, pointer, "is needed where IpMode is Static");
-    else if (bits < 31 && ((address & host) == 0 || (address & host) == host))
-        complain(errors, pointer,
-                 "is the network itself or its broadcast address; check the netmask");
-    snprintf(pointer, sizeof pointer, "/%s/StaticIPv4/Gateway", interface);
-    if (ip->address[0] && ip->gateway[0] && (address & ~host) != (gateway & ~host))
-        complain(errors, pointer, "is not in the subnet of IpAddress and Netmask");
-    else if (ip->gateway[0] && gateway == address)
-        complain(errors, pointer, "is this box itself; use the router's or the charger's address");
+    uint32_t address = address_bits(ip->address);
+    long bits = strtol(ip->netmask, NULL, 10);
+    uint32_t host_bits = bits == 32 ? 0 : UINT32_MAX >> bits;
+    for (size_t i = 0; ip->mode == IP_STATIC && i < sizeof checks / sizeof checks[0]; i++) {
+        const char *fault = checks[i].fault(ip, address, host_bits);
+        snprintf(pointer, sizeof pointer, "/%s/StaticIPv4/%s", interface, checks[i].key);
+        if (fault)
+            complain(errors, pointer, fault);
+    }
 }
 
 /* False: they do not go together.  Found apart, since the list of faults may be full already. */

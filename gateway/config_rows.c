@@ -136,9 +136,9 @@ const struct config_row config_rows[] = {
     {"/MQTT/Site", "", "identifier of the installation in topics; empty is written `default`",
      DOOR_MQTT, TEXT(mqtt_site, 1, 64, check_site), DEFAULT_IS(mqtt_site)},
     {"/MQTT/Username", "", "empty: the device certificate identifies the box",
-     DOOR_MQTT, TEXT(mqtt_username, 1, 128, NULL), DEFAULT_IS(mqtt_username)},
+     DOOR_MQTT, TEXT(mqtt_username, 1, CONFIG_TEXT_MAX - 1, NULL), DEFAULT_IS(mqtt_username)},
     {"/MQTT/Password", "", "of the user name",
-     DOOR_MQTT, SECRET(mqtt_password, 1, 200, NULL)},
+     DOOR_MQTT, SECRET(mqtt_password, 1, CONFIG_TEXT_MAX - 1, NULL)},
     {"/MQTT/Keepalive", "30", "seconds; also how soon a dead connection is found",
      DOOR_MQTT, NUMBER(mqtt_keepalive_s, 5, 3600), DEFAULT_IS(mqtt_keepalive_s)},
 

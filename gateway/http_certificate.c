@@ -41,7 +41,8 @@ static bool read_pair(struct http_key_pair *p, const char *key_pem, const char *
         return false;
     unsigned count = HTTP_CHAIN_MAX;
     if (gnutls_privkey_import_x509_raw(p->key, &key, GNUTLS_X509_FMT_PEM, NULL, 0) == 0 &&
-        gnutls_pcert_list_import_x509_raw(p->chain, &count, &chain, GNUTLS_X509_FMT_PEM, 0) == 0) {
+        gnutls_pcert_list_import_x509_raw(p->chain, &count, &chain, GNUTLS_X509_FMT_PEM,
+                                          GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED) == 0) {
         p->count = count;
         if (count && belong_together(p))
             return true;

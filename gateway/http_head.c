@@ -191,7 +191,8 @@ bool http_head_is_json(const struct http_head *h)
             continue;
         const char *rest = type + n + strspn(type + n, "; \t");
         if (type[n] == 0 ||
-            (strchr("; \t", type[n]) && (*rest == 0 || strcasecmp(rest, "charset=utf-8") == 0)))
+            (strchr("; \t", type[n]) && (*rest == 0 || strcasecmp(rest, "charset=utf-8") == 0 ||
+                                         strcasecmp(rest, "charset=\"utf-8\"") == 0)))
             return true;
     }
     return false;

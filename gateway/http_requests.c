@@ -421,17 +421,15 @@ static const char landing_format[] =
     "<span lang=\"nl\">Naar de beveiligde pagina</span>"
     "<span lang=\"fr\">Ouvrir la page s\u00e9curis\u00e9e</span></a><dl>"
     "<dt>English</dt><dd>Your browser will warn once that it does not know this device's "
-    "certificate. "
-    "User: <b>user</b>. Password: <b>login</b> on the label of the device.</dd>"
+    "certificate. User: <b>user</b>. Password: on the label of the device, at <b>login</b>, unless "
+    "you have chosen your own.</dd>"
     "<dt lang=\"nl\">Nederlands</dt><dd lang=\"nl\">Uw browser waarschuwt \u00e9\u00e9n keer dat "
-    "hij het "
-    "certificaat van dit apparaat niet kent. Gebruiker: <b>user</b>. Wachtwoord: <b>login</b> op "
-    "het etiket van "
-    "het apparaat.</dd>"
-    "<dt lang=\"fr\">Fran\u00e7ais</dt><dd lang=\"fr\">Votre navigateur avertira une fois qu'il ne "
-    "conna\u00eet "
-    "pas le certificat de cet appareil. Utilisateur : <b>user</b>. Mot de passe : <b>login</b> sur "
-    "l'\u00e9tiquette de l'appareil.</dd></dl></main></body></html>\n";
+    "hij het certificaat van dit apparaat niet kent. Gebruiker: <b>user</b>. Wachtwoord: op het "
+    "etiket van het apparaat, bij <b>login</b>, tenzij u zelf een wachtwoord hebt gekozen.</dd>"
+    "<dt lang=\"fr\">Fran\u00e7ais</dt><dd lang=\"fr\">Votre navigateur vous avertira une fois "
+    "qu\u2019il ne conna\u00eet pas le certificat de cet appareil. Utilisateur\u00a0: <b>user</b>. "
+    "Mot de passe\u00a0: sur l\u2019\u00e9tiquette de l\u2019appareil, \u00e0 la ligne "
+    "<b>login</b>, sauf si vous avez choisi le v\u00f4tre.</dd></dl></main></body></html>\n";
 
 /* https://HOST[:PORT] under the name the client used. */
 static void secure_base(const struct http_request *r, const char *host, char *base, size_t capacity)

@@ -130,7 +130,8 @@ static void find_key(const char *text, const char *name, char key[static LOGIN_K
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, name, n) == 0 && line[n] == ' ' &&
-            strcspn(line + n + 1, "\n") == LOGIN_KEY_LEN) {
+            strcspn(line + n + 1, "\n") == LOGIN_KEY_LEN &&
+            strspn(line + n + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == LOGIN_KEY_LEN) {
             memcpy(key, line + n + 1, LOGIN_KEY_LEN);
             key[LOGIN_KEY_LEN] = 0;
         }

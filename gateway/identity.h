@@ -39,8 +39,8 @@ struct identity {
 
 /* Finds the serial number: the one given (unless ""), else the one kept in `state_dir`, else one from the network
  * card's address (else from the machine id), which is then kept there, so that it stays when the card is changed.
- * An empty state_dir keeps nothing.  *kept: it is in the folder now; if not, errno says why, and the number is
- * found anew next time.  False: there is nothing to make one from. */
+ * An empty state_dir keeps nothing.  *kept: it is in the folder now, or was given; if not, errno says why, and the
+ * number is found anew next time.  False: there is nothing to make one from. */
 bool identity_load(const char *state_dir, const char *given, struct identity *id, bool *kept);
 
 /* Loads the secrets, and makes what is missing or cannot be used; a first start takes some ten milliseconds.  The

@@ -8,6 +8,7 @@
 #include "login.h"
 
 #include <crypt.h>
+#include <stdio.h>
 #include <string.h>
 
 static char kept[LOGIN_HASH_MAX]; /* hash of "correct horse" */
@@ -152,6 +153,27 @@ static void a_hash_with_one_character_changed_takes_nothing(void **unused)
     assert_false(login_check("correct horse", 13, damaged));
 }
 
+static void a_hash_that_was_cut_or_changed_is_none(void **unused)
+{
+    static const char *const others[] = {"", "$y$", "$y$$$", "$6$j8T$x7T8", "$y$j8T$x7T8$"};
+    char damaged[LOGIN_HASH_MAX + 1];
+    size_t length = strlen(kept);
+    (void)unused;
+    assert_true(login_is_hash(kept));
+    for (size_t n = 0; n < length; n++) {
+        memcpy(damaged, kept, sizeof kept);
+        damaged[n] = 0;
+        assert_false(login_is_hash(damaged));
+        memcpy(damaged, kept, sizeof kept);
+        damaged[n] = kept[n] == '$' ? 'a' : '$';
+        assert_false(login_is_hash(damaged));
+    }
+    snprintf(damaged, sizeof damaged, "%sa", kept);
+    assert_false(login_is_hash(damaged));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(login_is_hash(others[i]));
+}
+
 static void hashes_of_weaker_kinds_are_not_used(void **unused)
 {
     struct crypt_data data = {0};
@@ -178,6 +200,7 @@ int main(void)
         cmocka_unit_test(empty_and_endless_passwords_are_not_hashed),
         cmocka_unit_test(a_hash_that_cannot_be_used_takes_nothing),
         cmocka_unit_test(a_hash_with_one_character_changed_takes_nothing),
+        cmocka_unit_test(a_hash_that_was_cut_or_changed_is_none),
         cmocka_unit_test(hashes_of_weaker_kinds_are_not_used),
     };
     return cmocka_run_group_tests(tests, hash_once, NULL);

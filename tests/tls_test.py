@@ -35,6 +35,19 @@ def test_old_versions_and_weak_ciphers_are_refused(port, options):
     assert "Cipher is (NONE)" in s_client(port, *options)
 
 
+def test_renegotiation_ends_the_connection(port):
+    """testssl.sh 3.0.8 sometimes takes the closed connection for a renegotiated one."""
+    with subprocess.Popen(["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{port}"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
+        shown = b""
+        while b"Verify return code" not in shown:
+            shown += client.stdout.readline()
+        client.stdin.write(b"R\n")
+        client.stdin.flush()
+        rest = client.stdout.read().decode()
+    assert "RENEGOTIATING" in rest and rest.rstrip().endswith("closed"), rest
+
+
 def test_certificate_is_for_all_names_of_the_box(port):
     shown = s_client(port)
     text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=shown.encode(), capture_output=True,
