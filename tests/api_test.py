@@ -37,7 +37,8 @@ TABLE = {
 }
 ALLOW = {path: ", ".join("GET, HEAD" if m == "GET" else m for m in TABLE[path]) for path in TABLE}
 NOWHERE = ("/nowhere", "/api/v1/nowhere", "/api/v1/", "/api/v1/config/", "/API/V1/CONFIG", "/api/v1/config.json",
-           "/metrics/x", "/favicon.ico", "/landing.css/", "//", "/etc/passwd", "/../../etc/passwd", "/%2e%2e/state/login", "/label")
+           "/metrics/x", "/favicon.ico", "/landing.css/", "//", "/etc/passwd",
+           "/../../etc/passwd", "/%2e%2e/state/login", "/label")
 
 
 def ask(box, who, method, path, **headers):
@@ -511,10 +512,10 @@ def fresh_telegrams():
 @pytest.mark.parametrize("name", fresh_telegrams())
 def test_telegram_and_readings_are_what_the_meter_sent(metered, tcp_meter, tmp_path, name):
     """The telegram byte for byte; the readings as `decode` makes them of it, but for the gateway's own clock."""
-    one = metered()
-    tcp_meter.send(b"noise\r\n" + fresh_telegrams()[name])
+    one, sent = metered(), fresh_telegrams()[name]
+    tcp_meter.send(b"noise\r\n" + sent)
     answer = wait_until(lambda: one.user.get(TELEGRAM).status == 200 and one.user.get(TELEGRAM), "the telegram")
-    assert answer.body == fresh_telegrams()[name]
+    assert answer.body == sent
     assert answer["Content-Type"].split(";")[0] == "text/plain"
     path = tmp_path / "telegram.txt"
     path.write_bytes(answer.body)

@@ -208,8 +208,8 @@ def test_schemes_have_no_case_and_blanks_do_not_count(door_keeper):
 
 
 def test_brute_force_is_checked_about_once_a_second(box):
-    """Six hundred guesses and more from six addresses, of all kinds, as fast as they go: hardly any is looked at, and the
-    owner does not wait."""
+    """Six hundred guesses and more from six addresses, of all kinds, as fast as they go: hardly any is looked at, and
+    the owner does not wait."""
     one = box()
     one.user.get(STATUS)
     kinds = ((CONFIG, basic), ("/metrics", basic), ("/metrics", "Bearer {}".format), ("/", "Digest {}".format))
