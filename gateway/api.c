@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include "core/messages.h"
+#include "wall_clock.h"
 #include "web_files.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ const struct http_route api_routes[] = {
      api_serve_config, NULL},
     {"/api/v1/status", HTTP_GET, HTTP_LOGIN,
      "the configuration and the live state of everything", api_serve_status, NULL},
-    {"/api/v1/firmware", HTTP_GET | HTTP_POST, HTTP_LOGIN,
+    {"/api/v1/firmware", HTTP_GET | HTTP_POST | HTTP_FILES, HTTP_LOGIN,
      "the program's version, and who updates it", api_serve_firmware, NULL},
     {"/api/v1/reset", HTTP_POST, HTTP_LOGIN,
      "reconnects to the network (soft), or sets all settings back (factory)", api_serve_reset, NULL},
@@ -131,7 +132,7 @@ void api_serve_history(struct http_request *r, void *context)
     struct api *api = context;
     struct text_out out;
     text_init(&out, api->message, sizeof api->message);
-    history_write(&api->history, &out, api->loop->now_ms, api_utc_s());
+    history_write(&api->history, &out, api->loop->now_ms, wall_clock_s());
     http_answer_text(r, 200, "application/json", out.buffer, out.length);
 }
 

@@ -50,9 +50,6 @@ extern const size_t api_route_count;
 void api_start(struct api *api);
 void api_stop(struct api *api);
 
-/* UTC now; READING_NO_TIME while the clock was never set. */
-int64_t api_utc_s(void);
-
 /* The State object of GET /api/v1/status.  NULL: out of memory. */
 json_t *api_state(const struct api *api);
 

@@ -2,18 +2,11 @@
 #include "api.h"
 #include "core/messages.h"
 #include "host_net.h"
+#include "wall_clock.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { CLOCK_SET_SINCE = 1735689600 /* 2025-01-01: a clock before that was never set */ };
-
-int64_t api_utc_s(void)
-{
-    int64_t now_s = (int64_t)time(NULL);
-    return now_s >= CLOCK_SET_SINCE ? now_s : READING_NO_TIME;
-}
 
 static json_t *text_or_null(const char *text)
 {
@@ -34,8 +27,8 @@ static json_t *time_json(void)
 {
     char text[32];
     struct tm utc;
-    time_t now_s = (time_t)api_utc_s();
-    if (api_utc_s() == READING_NO_TIME)
+    time_t now_s = (time_t)wall_clock_s();
+    if (wall_clock_s() == READING_NO_TIME)
         return json_null();
     gmtime_r(&now_s, &utc);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);

@@ -2,6 +2,7 @@
 #include "api.h"
 #include "commands.h"
 #include "identity.h"
+#include "wall_clock.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_STATE "/var/lib/smart-connect"
@@ -80,7 +80,7 @@ static int load_identity(const struct label_options *o, struct identity *id)
                                    o->state, strerror(errno));
     host_net_read(&net);
     identity_names(id, &net, "", &names);
-    if (!identity_load_secrets(o->state, id, &names, (int64_t)time(NULL), error))
+    if (!identity_load_secrets(o->state, id, &names, wall_clock_s(), error))
         return command_usage_error("label", "%s", error);
     return EXIT_GOOD;
 }

@@ -1,11 +1,11 @@
 #include "gateway.h"
 
 #include "log.h"
+#include "wall_clock.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define FIRMWARE_VERSION \
     ((uint32_t)SMART_CONNECT_MAJOR << 16 | (uint32_t)SMART_CONNECT_MINOR << 8 | SMART_CONNECT_PATCH)
@@ -166,7 +166,7 @@ static bool prepare_secrets(struct gateway *g, char error[static GATEWAY_ERROR_M
     char why[IDENTITY_ERROR_MAX];
     host_net_read(&net);
     identity_names(&g->identity, &net, g->options.http_names, &names);
-    if (identity_load_secrets(g->options.state, &g->identity, &names, (int64_t)time(NULL), why))
+    if (identity_load_secrets(g->options.state, &g->identity, &names, wall_clock_s(), why))
         return true;
     snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
     return false;

@@ -1,15 +1,15 @@
 #include "http.h"
 
-#include "atomic_file.h"
+#include "core/reading.h"
 #include "http_requests.h"
 #include "log.h"
+#include "wall_clock.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REFRESH_MS = 30000, PEM_FILE_MAX = 64 * 1024 };
 
@@ -81,7 +81,7 @@ static void start_renewal(struct http *h)
     n->http = h;
     n->identity = *h->settings.identity;
     n->names = h->names;
-    n->now_s = (int64_t)time(NULL);
+    n->now_s = wall_clock_s();
     h->renewal = n;
     if (worker_start(h->loop, &n->job) == 0)
         return;
@@ -95,11 +95,9 @@ static void on_refresh(struct loop_timer *timer)
     struct http *h = CONTAINER_OF(timer, struct http, refresh);
     const struct identity *id = h->settings.identity;
     find_names(h, &h->names);
-    const struct certificate_request wanted = {.common_name = id->serial,
-                                               .names = &h->names,
-                                               .now_s = (int64_t)time(NULL),
-                                               .for_server = true};
-    if (h->settings.certificate_file[0] == 0 &&
+    const struct certificate_request wanted = {
+        .common_name = id->serial, .names = &h->names, .now_s = wall_clock_s(), .for_server = true};
+    if (h->settings.certificate_file[0] == 0 && wanted.now_s != READING_NO_TIME &&
         certificate_check(id->web_key, id->web_certificate, &wanted, IDENTITY_WEB_MARGIN_DAYS) !=
             CERTIFICATE_GOOD)
         start_renewal(h);

@@ -17,7 +17,12 @@
 
 #include <jansson.h>
 
-enum { HTTP_GET = 1 << 0, HTTP_POST = 1 << 1, HTTP_PATCH = 1 << 2 };
+enum {
+    HTTP_GET = 1 << 0, /* HEAD, too */
+    HTTP_POST = 1 << 1,
+    HTTP_PATCH = 1 << 2,
+    HTTP_FILES = 1 << 3 /* what is posted may be application/octet-stream, not only JSON */
+};
 
 enum http_access {
     HTTP_PUBLIC, /* for everybody, at both doors */
@@ -30,7 +35,7 @@ struct http_request;
 
 struct http_route {
     const char *path;
-    unsigned methods; /* enum HTTP_*: GET serves HEAD, too */
+    unsigned methods; /* HTTP_GET... */
     enum http_access access;
     const char *summary; /* for the OpenAPI document */
     /* Calls one of http_answer...() now or later, once.  `context` is that of the server. */

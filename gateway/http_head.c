@@ -181,6 +181,12 @@ bool http_head_same_origin(const struct http_head *h)
                        strcasecmp(origin + strlen(scheme), h->value[FIELD_HOST]) == 0);
 }
 
+bool http_head_is_file(const struct http_head *h)
+{
+    const char *type = h->value[FIELD_CONTENT_TYPE];
+    return type && strcasecmp(type, "application/octet-stream") == 0;
+}
+
 bool http_head_is_json(const struct http_head *h)
 {
     static const char *const types[] = {"application/json", "application/merge-patch+json"};

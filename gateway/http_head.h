@@ -62,6 +62,9 @@ bool http_head_host(const char *value, char *host, size_t capacity);
  * Origin, no foreign Sec-Fetch-Site. */
 bool http_head_same_origin(const struct http_head *h);
 
+/* True for application/octet-stream: an uploaded file. */
+bool http_head_is_file(const struct http_head *h);
+
 /* True for application/json, with or without a charset of UTF-8, and application/merge-patch+json. */
 bool http_head_is_json(const struct http_head *h);
 

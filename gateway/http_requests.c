@@ -394,6 +394,13 @@ static void dispatch_secure(struct http_request *r)
     auth_begin(&r->http->auth, &r->check);
 }
 
+static bool takes_type(const struct http_request *r)
+{
+    const struct http_route *route = find_route(r->http, r->path);
+    return http_head_is_json(&r->head) ||
+           (route && (route->methods & HTTP_FILES) && http_head_is_file(&r->head));
+}
+
 /* What can be refused before the body has come. */
 static void check_secure(struct http_request *r)
 {
@@ -406,7 +413,7 @@ static void check_secure(struct http_request *r)
         return;
     else if (!http_head_same_origin(&r->head))
         http_answer_problem(r, 403, "changes are taken from this box's own page only", NULL);
-    else if (method_bit(r->method) && !http_head_is_json(&r->head))
+    else if (method_bit(r->method) && !takes_type(r))
         http_answer_problem(r, 415, "send the body as application/json", NULL);
 }
 

@@ -1,6 +1,7 @@
 #include "identity.h"
 
 #include "atomic_file.h"
+#include "core/reading.h"
 #include "core/text_out.h"
 #include "log.h"
 
@@ -11,7 +12,11 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
-enum { SMALL_FILE_MAX = 4096, DEVICE_DAYS = 20 * 365 };
+enum {
+    SMALL_FILE_MAX = 4096,
+    DEVICE_DAYS = 20 * 365,
+    NO_CLOCK_S = 1735689600 /* 2025-01-01: when a certificate begins that is made without a clock */
+};
 
 /* Made once at random for this product; see sd_id128_get_machine_app_specific(3). */
 #define APPLICATION_ID SD_ID128_MAKE(4b, 6e, 1d, 0c, 91, 5f, 4a, 7d, a8, 36, 2f, c7, 0e, 58, b3, 19)
@@ -209,6 +214,15 @@ static bool make_certificate(const struct pair *p)
     return certificate_make(p->key, &p->request, p->certificate);
 }
 
+/* Without a clock dates say nothing. */
+static bool does(const struct pair *p)
+{
+    enum certificate_state state =
+        certificate_check(p->key, p->certificate, &p->request, IDENTITY_WEB_MARGIN_DAYS);
+    return state == CERTIFICATE_GOOD ||
+           (state == CERTIFICATE_ENDING && p->request.now_s == NO_CLOCK_S);
+}
+
 /* A usable key stays, also if its certificate cannot be written; a certificate that does not do is made anew. */
 static bool complete_pair(const char *state_dir, const struct pair *p, bool *renewed)
 {
@@ -216,8 +230,7 @@ static bool complete_pair(const char *state_dir, const struct pair *p, bool *ren
     if (!read_text(state_dir, p->certificate_name, p->certificate, CERTIFICATE_PEM_MAX))
         p->certificate[0] = 0;
     *renewed = false;
-    if (has_key && certificate_check(p->key, p->certificate, &p->request,
-                                     IDENTITY_WEB_MARGIN_DAYS) == CERTIFICATE_GOOD)
+    if (has_key && does(p))
         return true;
     *renewed = true;
     if (has_key && make_certificate(p))
@@ -236,7 +249,9 @@ static struct pair device_pair(struct identity *id, int64_t now_s)
                          "device.crt",
                          id->device_key,
                          id->device_certificate,
-                         {.common_name = id->serial, .now_s = now_s, .valid_days = DEVICE_DAYS}};
+                         {.common_name = id->serial,
+                          .now_s = now_s == READING_NO_TIME ? NO_CLOCK_S : now_s,
+                          .valid_days = DEVICE_DAYS}};
 }
 
 static struct pair web_pair(struct identity *id, const struct certificate_names *names,
@@ -248,7 +263,7 @@ static struct pair web_pair(struct identity *id, const struct certificate_names 
                          id->web_certificate,
                          {.common_name = id->serial,
                           .names = names,
-                          .now_s = now_s,
+                          .now_s = now_s == READING_NO_TIME ? NO_CLOCK_S : now_s,
                           .valid_days = IDENTITY_WEB_DAYS,
                           .for_server = true}};
 }

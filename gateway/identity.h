@@ -44,7 +44,8 @@ struct identity {
 bool identity_load(const char *state_dir, const char *given, struct identity *id, bool *kept);
 
 /* Loads the secrets, and makes what is missing or cannot be used; a first start takes some ten milliseconds.  The
- * web certificate is for `names`.  now_s: UTC.  False: `error` says in one line what cannot be written or made. */
+ * web certificate is for `names`.  now_s: UTC; READING_NO_TIME: no date is judged, and what is made is renewed when the
+ * time is known.  False: `error` says in one line what cannot be written or made. */
 bool identity_load_secrets(const char *state_dir, struct identity *id,
                            const struct certificate_names *names, int64_t now_s,
                            char error[static IDENTITY_ERROR_MAX]);

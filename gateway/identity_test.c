@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "core/reading.h"
 #include "identity.h"
 
 #include "atomic_file.h"
@@ -690,6 +691,26 @@ static void renew(int64_t now_s, bool expected)
     assert_int_equal(renewed, expected);
 }
 
+static void without_a_clock_dates_say_nothing(void **unused)
+{
+    char before[CERTIFICATE_PEM_MAX];
+    (void)unused;
+    first_start();
+    memcpy(before, identity.web_certificate, sizeof before);
+    assert_true(start_at(READING_NO_TIME, ""));
+    assert_same(identity.web_certificate, before);
+}
+
+static void what_was_made_without_a_clock_is_renewed_with_one(void **unused)
+{
+    (void)unused;
+    assert_true(start_at(READING_NO_TIME, SERIAL));
+    assert_true(start_at(READING_NO_TIME, ""));
+    renew(READING_NO_TIME, false);
+    renew(NOW_S, true);
+    renew(NOW_S, false);
+}
+
 static void other_names_make_a_new_certificate_with_the_same_key(void **unused)
 {
     struct identity before;
@@ -837,6 +858,8 @@ static void nothing_is_left_after_wiping(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(without_a_clock_dates_say_nothing),
+        TEST(what_was_made_without_a_clock_is_renewed_with_one),
         TEST(a_first_start_makes_all_files_for_their_owner_alone),
         TEST(a_second_start_loads_the_same_and_writes_nothing),
         TEST(a_start_without_a_clock_is_mended_when_there_is_one),

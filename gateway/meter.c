@@ -2,11 +2,11 @@
 
 #include "core/messages.h"
 #include "log.h"
+#include "wall_clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     TICK_MS = 1000,
@@ -15,9 +15,8 @@ enum {
     SLOW_INTERVAL_MS = 4000,
     RECENT_MS = 12000, /* "bytes come" means within this time; slow meters send every ten seconds */
     RELEARN_AFTER_MS = 10000,
-    QUIET_MS = 60000,            /* this long without damage ends a series of it */
-    WINDOW = 256,                /* bytes by which a wrong speed is recognised */
-    CLOCK_SET_SINCE = 1735689600 /* 2025-01-01: a clock before that was never set */
+    QUIET_MS = 60000, /* this long without damage ends a series of it */
+    WINDOW = 256      /* bytes by which a wrong speed is recognised */
 };
 
 /* Speeds to listen at, in turn, until something valid comes. */
@@ -178,12 +177,6 @@ static void on_stale(struct loop_timer *timer)
 
 /* --- telegrams -------------------------------------------------------------------------------- */
 
-static int64_t clock_utc_s(void)
-{
-    int64_t now = (int64_t)time(NULL);
-    return now >= CLOCK_SET_SINCE ? now : READING_NO_TIME;
-}
-
 static void note_time_source(const struct meter *m, const struct reading *before,
                              const struct reading *now)
 {
@@ -214,7 +207,7 @@ static void note_unmeasured_export(const struct reading *before, const struct re
 static void publish(struct meter *m, struct reading *r, const uint8_t *telegram, size_t telegram_len)
 {
     learn_interval(m);
-    r->received_s = clock_utc_s();
+    r->received_s = wall_clock_s();
     r->received_ms = m->loop->now_ms;
     r->sequence = ++m->sequence;
     derive(r, &m->settings.derive, &m->derive_state);

@@ -739,6 +739,8 @@ def test_firmware_is_the_package_managers_business(shared):
         assert "package manager" in assert_problem(answer, 409)["detail"]
         document().judge(FIRMWARE, "POST", answer)
     assert answer["Retry-After"] is None, "waiting does not help"
+    answer = shared.user.request("POST", FIRMWARE, b"a bundle", {"Content-Type": "application/octet-stream"})
+    assert "package manager" in assert_problem(answer, 409)["detail"], "a file may be sent as one"
 
 
 def test_soft_reset_connects_anew_and_keeps_everything(metered, tcp_meter, broker):
