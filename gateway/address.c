@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -113,6 +114,15 @@ void address_reset(int fd)
     const struct linger at_once = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(fd);
+}
+
+void address_refuse_next(int listener, int *reserve_fd)
+{
+    close(*reserve_fd);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        address_reset(fd);
+    *reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)

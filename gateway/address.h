@@ -27,6 +27,10 @@ socklen_t address_length(const struct sockaddr_storage *address);
 /* Closes a TCP connection with a reset, so that the other side knows at once. */
 void address_reset(int fd);
 
+/* Out of descriptors: gives up the reserve (any open descriptor) to let the next connection in and reset it, else it
+ * would wake the loop for ever; then takes a reserve again. */
+void address_refuse_next(int listener, int *reserve_fd);
+
 /* True if both are the same host, whatever the ports. */
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 

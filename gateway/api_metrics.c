@@ -3,6 +3,7 @@
 #include "core/messages.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -194,14 +195,16 @@ static void put_mqtt(struct text_out *out, const struct api *api)
     put_sample(out, name, "result", "dropped", (int64_t)q->dropped, 0);
 }
 
+/* /proc/self/statm: pages in all, pages resident, ... */
 static int64_t resident_bytes(void)
 {
-    long long pages = 0;
+    char line[128] = "";
     FILE *f = fopen("/proc/self/statm", "re");
-    bool ok = f && fscanf(f, "%*s %lld", &pages) == 1;
+    bool ok = f && fgets(line, sizeof line, f);
     if (f)
         fclose(f);
-    return ok ? pages * sysconf(_SC_PAGESIZE) : 0;
+    const char *resident = strchr(line, ' ');
+    return ok && resident ? strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void put_process(struct text_out *out, const struct api *api)

@@ -15,7 +15,7 @@ static json_t *text_or_null(const char *text)
 
 static double seconds(int64_t ms)
 {
-    return (double)(ms / 100) / 10;
+    return (double)(ms - ms % 100) / 1000; /* tenths */
 }
 
 static json_t *counter(uint64_t n)

@@ -104,6 +104,7 @@ static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
 #define NUMBER(field, low, high) OFFSET(field), .type = CONFIG_NUMBER, .min = (low), .max = (high)
 #define CHOICE(field, names) OFFSET(field), .type = CONFIG_CHOICE, .choices = (names)
 #define SWITCH(field) OFFSET(field), .type = CONFIG_SWITCH
+/* NOLINTBEGIN(bugprone-macro-parentheses): pieces of rows */
 #define IP_ROWS(interface, field) \
     {"/" interface "/IpMode", "DHCP", "where the IPv4 address comes from", \
      DOOR_NETWORK, CHOICE(field.mode, ip_modes)}, \
@@ -115,6 +116,7 @@ static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
      DOOR_NETWORK, TEXT(field.gateway, 7, 15, check_address)}, \
     {"/" interface "/StaticIPv4/DNS", "", "name server, may be the gateway; empty: none", \
      DOOR_NETWORK, TEXT(field.dns, 7, 15, check_address)}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct config_row config_rows[] = {
     {"/MeterType", "PhoenixContact-EMPro", "the meter that is emulated: name of a register map",

@@ -8,23 +8,35 @@
 #include <net/route.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* /proc/net/route: interface, destination, gateway, flags..., numbers in hex, addresses as in memory. */
+/* /proc/net/route: interface, destination, gateway, flags... behind tabs; numbers in hex, addresses as in memory. */
+static void take_route(struct host_net *net, char *line)
+{
+    char *field[4], *rest = NULL;
+    for (int i = 0; i < 4; i++) {
+        field[i] = strtok_r(i == 0 ? line : NULL, "\t", &rest);
+        if (!field[i])
+            return;
+    }
+    struct in_addr gateway = {.s_addr = (in_addr_t)strtoul(field[2], NULL, 16)};
+    bool is_default =
+        strcmp(field[1], "00000000") == 0 && strtoul(field[3], NULL, 16) & RTF_GATEWAY;
+    if (!is_default || net->gateway[0])
+        return;
+    inet_ntop(AF_INET, &gateway, net->gateway, sizeof net->gateway);
+    snprintf(net->interface, sizeof net->interface, "%.15s", field[0]);
+}
+
 static void read_default_route(struct host_net *net)
 {
-    char line[256], interface[IFNAMSIZ];
-    unsigned destination, gateway, flags;
+    char line[256];
     FILE *f = fopen("/proc/net/route", "re");
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "%15s %x %x %x", interface, &destination, &gateway, &flags) == 4 &&
-            destination == 0 && (flags & RTF_GATEWAY) && net->gateway[0] == 0) {
-            struct in_addr a = {.s_addr = gateway};
-            inet_ntop(AF_INET, &a, net->gateway, sizeof net->gateway);
-            snprintf(net->interface, sizeof net->interface, "%s", interface);
-        }
+        take_route(net, line);
     if (f)
         fclose(f);
 }

@@ -68,6 +68,7 @@ void http_certificate_free(struct http_certificate *c)
     free_pair(&c->now);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's type */
 int http_certificate_show(gnutls_session_t session, const gnutls_datum_t *authorities,
                           int authority_count, const gnutls_pk_algorithm_t *algorithms,
                           int algorithm_count, gnutls_pcert_st **chain, unsigned *count,

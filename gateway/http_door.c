@@ -197,18 +197,6 @@ static void admit(struct http_door *d, int fd, const struct sockaddr_storage *ad
     work(d);
 }
 
-/* Out of descriptors: the reserve lets one connection in so that it can be refused, else it would wake the loop for
- * ever. */
-static void refuse_without_descriptor(struct http_door *d)
-{
-    close(d->reserve_fd);
-    int fd = accept4(d->listening.fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
-        address_reset(fd);
-    d->settings.places->refused++;
-    d->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
 static void on_listening(struct loop_fd *watch, uint32_t events)
 {
     struct http_door *d = CONTAINER_OF(watch, struct http_door, listening);
@@ -216,10 +204,12 @@ static void on_listening(struct loop_fd *watch, uint32_t events)
     socklen_t length = sizeof address;
     (void)events;
     int fd = accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
         admit(d, fd, &address);
-    else if (errno == EMFILE || errno == ENFILE)
-        refuse_without_descriptor(d);
+    } else if (errno == EMFILE || errno == ENFILE) {
+        address_refuse_next(watch->fd, &d->reserve_fd);
+        d->settings.places->refused++;
+    }
 }
 
 static void on_sweep(struct loop_timer *timer)

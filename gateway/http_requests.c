@@ -616,6 +616,7 @@ static enum MHD_Result carry_on(struct http_request *r, const char *path, const 
     return MHD_YES;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's type */
 enum MHD_Result http_requests_secure(void *context, struct MHD_Connection *connection,
                                      const char *path, const char *method, const char *version,
                                      const char *upload, size_t *upload_size, void **request)
@@ -628,6 +629,7 @@ enum MHD_Result http_requests_secure(void *context, struct MHD_Connection *conne
     return carry_on(r, path, method, version, upload, upload_size, dispatch_secure);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's type */
 enum MHD_Result http_requests_plain(void *context, struct MHD_Connection *connection,
                                     const char *path, const char *method, const char *version,
                                     const char *upload, size_t *upload_size, void **request)

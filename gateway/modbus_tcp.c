@@ -353,18 +353,6 @@ static void admit(struct modbus_tcp *m, int fd, const struct sockaddr_storage *a
     }
 }
 
-/* Out of descriptors: the reserve lets one connection in so that it can be refused, else it would
- * wake the loop for ever. */
-static void refuse_without_descriptor(struct modbus_tcp *m)
-{
-    close(m->reserve_fd);
-    int fd = accept4(m->watch.fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
-        address_reset(fd);
-    m->counters.refused++;
-    m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
 static void on_listen(struct loop_fd *watch, uint32_t events)
 {
     struct modbus_tcp *m = CONTAINER_OF(watch, struct modbus_tcp, watch);
@@ -372,10 +360,12 @@ static void on_listen(struct loop_fd *watch, uint32_t events)
     socklen_t length = sizeof address;
     (void)events;
     int fd = accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
         admit(m, fd, &address);
-    else if (errno == EMFILE || errno == ENFILE)
-        refuse_without_descriptor(m);
+    } else if (errno == EMFILE || errno == ENFILE) {
+        address_refuse_next(watch->fd, &m->reserve_fd);
+        m->counters.refused++;
+    }
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
