@@ -186,7 +186,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     struct http_stream *s = context;
     (void)position;
     if (s->request->http->closing || s->finished)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return MHD_CONTENT_READER_END_OF_STREAM; /* ..._WITH_ERROR, and 0.9.75 forgets the connection */
     if (s->sent == s->length) {
         struct text_out out;
         text_init(&out, s->text, HTTP_EVENT_MAX);
