@@ -26,6 +26,7 @@ VIEWS = ["status", "network", "cloud", "modbus", "meter", "service"]
 FORMS = ["network", "cloud", "modbus", "meter", "metrics"]
 DESKTOP, PHONE = (1280, 800), (360, 740)
 MASK = "********"
+OWN = "kilowatt-hour-42"  # a password of one's own
 JSON = {"Content-Type": "application/json"}
 
 pytestmark = pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")),
@@ -33,13 +34,14 @@ pytestmark = pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("
 
 # Runs before the page's own scripts: remembers what goes wrong and what is sent, and lets a test answer instead.
 WITNESS = """
-window.seen = {problems: [], patches: [], sources: [], blobs: [], answer: null};
+window.seen = {problems: [], patches: [], posts: [], sources: [], blobs: [], answer: null};
 addEventListener("securitypolicyviolation", e => seen.problems.push(`CSP ${e.violatedDirective} ${e.blockedURI}`));
 addEventListener("error", e => seen.problems.push(String(e.message)));
 addEventListener("unhandledrejection", e => seen.problems.push(String(e.reason)));
 const fetchForReal = window.fetch;
 window.fetch = (resource, how) => {
   if (how && how.method === "PATCH") seen.patches.push(how.body);
+  if (how && how.method === "POST") seen.posts.push(how.body);
   return seen.answer ? Promise.resolve(seen.answer()) : fetchForReal(resource, how);
 };
 window.EventSource = class extends EventSource {
@@ -83,10 +85,10 @@ class Box:
             return None
         return made
 
-    def api(self, method, path, body=None, source="127.0.0.1"):
+    def api(self, method, path, body=None, source="127.0.0.1", login=None):
         """The status and the JSON of an answer."""
         connection = wait_until(lambda: self.connection(source), "a place that the browser leaves to this address")
-        credentials = base64.b64encode(f"user:{self.login}".encode()).decode()
+        credentials = base64.b64encode(f"user:{login or self.login}".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}", **(JSON if body is not None else {})}
         connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
         answer = connection.getresponse()
@@ -134,8 +136,9 @@ class Page:
     def wait_ready(self):
         """Waits for the page's scripts, and then for the settings they fetch."""
         try:
-            self.until("settings", "return document.querySelectorAll('[type=submit]').length === arguments[0]"
-                       " && ![...document.forms].some(form => form.inert)", len(FORMS))
+            self.until("settings", "const buttons = document.querySelectorAll('[data-save] [type=submit]');"
+                       "return buttons.length === arguments[0] && ![...document.forms].some(form => form.inert)",
+                       len(FORMS))
         except AssertionError as e:
             raise AssertionError(f"{e}: {self.complaints()}; {self.text('body')[-300:]}") from e
 
@@ -302,6 +305,32 @@ def test_values_and_chart_follow_the_meter(page, box):
     page.until("a row for five minutes", "return document.querySelectorAll('#chart-table tbody tr').length === 12")
 
 
+def test_what_is_not_known_is_said_in_words(page, other_box):
+    """Before the first telegram and without a broker, and when next to nothing is known."""
+    box = other_box("tcp:127.0.0.1:1")
+    state = box.api("GET", "/api/v1/status")[1]["State"]
+    keys = ("Standard", "Version", "Identification", "Phases", "StaleAfter", "DataAge")
+    assert [state["Meter"][key] for key in keys] + [state["MQTT"][key] for key in ("Host", "Port")] == [None] * 8
+    page.open(box, "meter")
+    page.until_text("#meter-now", "cannot be opened")
+    facts = "return [...document.querySelectorAll(arguments[0])].map(node => node.textContent)"
+    assert page.run(facts, "#meter-now dd")[2:] == ["unknown"] * 5
+    assert page.text("#data-age") == "No telegram yet"
+    for part, keys in (("Meter", ["Identification"]), ("Network", ["Ok", "Gateway"]), ("Link", ["Ok", "Interface"]),
+                       ("Modbus", ["Ok", "Address"]), ("MQTT", ["Ok"]), ("Session", ["Address"])):
+        state[part].update(dict.fromkeys(keys))
+    state.update(Mac=None, Time=None)
+    shown = page.run("""
+        const source = seen.sources.at(-1);
+        source.dispatchEvent(new MessageEvent('state', {data: arguments[0]}));
+        source.close();
+        return [...document.querySelectorAll('dd, .lights, td, #last-refusal')].map(node => node.textContent);""",
+                     json.dumps(state))
+    assert page.run(facts, "#device dd")[2:5] == ["unknown"] * 3
+    assert not [text for text in shown if re.search("NaN|null|undefined|Invalid", text)]
+    assert page.complaints() == []
+
+
 def test_lines_of_the_chart_can_be_hidden(page, box):
     page.open(box)
     page.until("a line", "return document.querySelector('#chart .line.power_l1_w')")
@@ -342,7 +371,7 @@ def test_telegram_is_shown_as_sent(page, box):
     page.open(box, "meter")
     page.press("#telegram-get")
     telegram = page.until_text("#telegram", "!")
-    body, crc = re.fullmatch(r"(/.*!)([0-9A-F]{4})(?:\r\n)?", telegram, re.S).groups()
+    body, crc = re.fullmatch(r"(/.*!)([0-9A-F]{4})\r\n", telegram, re.S).groups()
     assert int(crc, 16) == harness.crc16(body.encode())
     page.press("#telegram-copy")
     page.until_text("#telegram-status", lambda text: re.search("[Cc]op", text))
@@ -579,7 +608,7 @@ def test_meter_states_are_translated(page, other_box):
     page.until_text('[data-light="Meter"]', "cannot be opened")
     assert page.find("#meter-advice").is_displayed()
     page.speak("fr")
-    assert "entrée impossible à ouvrir" in page.text('[data-light="Meter"]')
+    assert "impossible d’ouvrir l’entrée" in page.text('[data-light="Meter"]')
     page.speak("en")
 
 
@@ -699,7 +728,6 @@ def test_everything_that_can_be_operated_has_a_name(page, box):
 # --- when things go wrong ------------------------------------------------------------------------
 
 @pytest.mark.parametrize("status, says, detail", [
-    (409, "Another address is using this gateway.", "the session is held by 192.0.2.77"),
     (429, "Too many wrong passwords", "locked out"),
     (401, "The login is no longer accepted.", ""),
     (503, "The gateway reports a problem.", "too many connections")])
@@ -712,19 +740,29 @@ def test_refusals_are_told_and_overcome(page, box, status, says, detail):
         const source = seen.sources.at(-1);
         source.close();
         source.onerror();""", status, detail)
-    text = page.until_text("#banner-connection", says)
+    text = page.until_text("#banners", says)
     assert detail in text
     page.run("seen.answer = null")
     if status != 401:  # that one asks for a new login
         page.until("the connection again", "return !document.getElementById('banner-connection')")
 
 
-def test_a_second_address_is_told_who_is_there(page, other_box):
+def test_a_second_address_is_told_who_is_there_and_waits(page, other_box):
+    """The page itself needs no session; what it asks for gets a 409, until the other one has been silent for 60 s."""
     box = other_box("sim:dsmr50")
     assert box.api("GET", "/api/v1/config", source="127.0.0.2")[0] == 200
     page.open(box, wait=False)
-    page.until_text("body", "127.0.0.2")
+    assert "in use by 127.0.0.2" in page.until_text("#banners", "Another address is using this gateway.")
+    assert box.api("GET", "/api/v1/status")[0] == 409
     page.screenshot("second-address")
+    page.speak("nl")
+    page.until_text("#banners", "Een ander adres gebruikt deze gateway.")
+    page.speak("en")
+    page.run("seen.alreadyHere = true")
+    page.until("the connection by itself", "return !document.getElementById('banner-connection')", seconds=75)
+    page.wait_ready()
+    assert page.run("return seen.alreadyHere"), "without being loaded again"
+    page.until_text('[data-light="Meter"]', "receiving")
 
 
 def test_comes_back_by_itself_after_the_gateway(page, other_box):
@@ -772,6 +810,69 @@ def test_restart_and_factory_reset(page, box):
     page.until("the forms to follow", "return document.getElementById('clients').value === '4'")
 
 
+def change_password(page, old, new, again=None):
+    for name, text in (("old", old), ("new", new), ("again", new if again is None else again)):
+        page.fill(f"password-{name}", text)
+    page.press("#form-password [type=submit]")
+
+
+def test_password_is_changed_and_asked_for_again(page, other_box):
+    box = other_box("sim:dsmr50")
+    label = box.login
+    page.open(box, "service")
+    assert page.run("return [...document.querySelectorAll('#form-password [data-secret]')]"
+                    ".map(input => [input.type, input.autocomplete])") == [
+        ["password", "current-password"], ["password", "new-password"], ["password", "new-password"]]
+    page.press("#password-new ~ button")
+    assert page.find("#password-new").get_attribute("type") == "text"
+    page.run("seen.alreadyHere = true")
+    change_password(page, label, OWN)
+    page.until_text("#password-status", "Password changed. The browser will ask for the new one")
+    assert not page.run("return document.getElementById('banner-connection')"), "nothing is wrong"
+    assert page.run("return [...document.querySelectorAll('#form-password [data-secret]')]"
+                    ".map(input => input.value).join('')") == ""
+    page.screenshot("password")
+    page.until("the browser to ask", "return !window.seen?.alreadyHere && !document.getElementById('content')")
+    assert box.api("GET", "/api/v1/config", login=label, source="127.0.0.3")[0] == 401, "the old one"
+    box.login = OWN
+    wait_until(lambda: box.api("GET", "/api/v1/config")[0] == 200, "the new one")
+    page.browser.logged_in = None
+    page.open(box, "service")
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("old, new, again, blamed, says", [
+    ("not the password", OWN, OWN, "old", "Not accepted: is not the password that opens now"),
+    (None, "too short", "too short", "new", "Not accepted: must have 10 to 128 bytes"),
+    (None, OWN, OWN.upper(), "again", "The two new passwords differ."),
+    ("", OWN, OWN, "old", "Enter the current password.")],
+    ids=["wrong", "short", "mismatch", "missing"])
+def test_refused_password_is_explained_beside_its_field(page, other_box, old, new, again, blamed, says):
+    box = other_box("sim:dsmr50")
+    page.open(box, "service")
+    change_password(page, box.login if old is None else old, new, again)
+    field = page.find(f"#password-{blamed}")
+    wait_until(lambda: field.get_attribute("aria-invalid") == "true", f"a complaint at {blamed}")
+    assert page.text(f"#password-{blamed}-complaint").strip() == says
+    assert f"password-{blamed}-complaint" in field.get_attribute("aria-describedby").split()
+    assert page.run("return document.activeElement") == field
+    assert page.text("#password-problem").startswith("Not saved.")
+    assert len(page.run("return seen.posts")) == (1 if says.startswith("Not accepted") else 0)
+    if blamed == "new":
+        assert "password-new-hint" in field.get_attribute("aria-describedby").split(), "the rule"
+        page.screenshot("password-refused")
+        page.speak("fr")
+        assert page.text("#password-new-complaint").startswith("Non accepté\u00a0:")
+        assert page.text("#password-problem").startswith("Non enregistré.")
+        page.speak("en")
+    field.send_keys("1")
+    assert field.get_attribute("aria-invalid") is None
+    page.until("the live values again", "return !document.getElementById('banner-connection')"
+               " && seen.sources.at(-1).readyState === EventSource.OPEN")
+    assert box.api("GET", "/api/v1/config")[0] == 200, "still the one of the label"
+    assert page.run("return seen.problems") == []
+
+
 def test_report_tells_no_secret(page, box):
     box.reset()
     box.change(MQTT={"Broker": "mqtts://broker.secret-cloud.example", "Username": "secret-user", "Password": "secret1",
@@ -788,6 +889,33 @@ def test_report_tells_no_secret(page, box):
     assert report["status"]["State"]["Counters"]["telegrams_pass"] > 0
     assert "power_w" in report["readings"]["values"] and report["firmware"]["Version"]
     box.reset()
+
+
+# --- the way there -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_plain_door_leads_to_the_secure_page(page, box, scheme):
+    page.media(prefers_color_scheme=scheme)
+    page.size(*PHONE)
+    page.open(box)
+    page.complaints()
+    page.browser.get(f"http://{box.http}/")
+    assert page.complaints() == []
+    assert page.text(".serial") == harness.SERIAL
+    darkness = page.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(darkness) < 40 if scheme == "dark" else min(darkness) > 215, "its style sheet is in force"
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert page.run(CONTRAST) == []
+    assert page.run("return [...document.querySelectorAll('[lang]')].map(node => node.lang)") == [
+        "en", "nl", "fr", "nl", "nl", "fr", "fr"]
+    if scheme == "light":
+        page.screenshot("landing")
+    link = page.find("a")
+    assert link.get_attribute("href") == f"{box.origin}/" and link.size["height"] >= 44
+    time.sleep(1.5)  # reading it: connections of the page before give way after a second
+    link.click()
+    page.wait_ready()
+    assert page.browser.current_url == f"{box.origin}/"
 
 
 # --- the files -----------------------------------------------------------------------------------

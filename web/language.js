@@ -20,9 +20,12 @@ function stored() {
   }
 }
 
+/* French sets blanks before its signs; no line may begin with one. */
+const unbroken = (text) => text.replace(/ ([:;?!»…])/g, "\u00a0$1").replace(/« /g, "«\u00a0");
+
 /* The text of a key, with {name} filled in from `values`. */
 export function t(key, values = {}) {
-  return TEXTS[key][language].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return unbroken(TEXTS[key][language]).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 /* Why something could not be done: the lead-in is translated, the gateway's own words are English. */

@@ -30,6 +30,11 @@ export class Live {
     this.#open();
   }
 
+  /* Asks for nothing more, until retry(). */
+  pause() {
+    this.#close();
+  }
+
   /* Tries at once, if there is no connection. */
   retry() {
     if (!this.#source) this.#ask();

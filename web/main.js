@@ -7,6 +7,7 @@ import {History} from "./history.js";
 import {startLanguage} from "./language.js";
 import {Live} from "./live.js";
 import {showCurrent, showModbus, startModbus} from "./modbus.js";
+import {startPassword} from "./password.js";
 import {startReport} from "./report.js";
 import {loadFirmware, showService, startService} from "./service.js";
 import {showSettings, startSettings} from "./settings.js";
@@ -22,6 +23,10 @@ const chart = new Chart(history);
 
 /* Banner of each way to be without the gateway. */
 const CONNECTION = {0: "offline", 401: "loginNeeded", 409: "sessionHeld", 429: "lockedOut"};
+const LOG_IN = {key: "loginAgain", run: () => location.reload()};
+
+/* When the password changes the gateway ends all streams; this page's own is closed before. */
+const quiet = {pause: () => live.pause(), resume: () => live.retry()};
 
 startViews(Object.values(forms));
 startStatus();
@@ -29,7 +34,8 @@ startValues();
 startModbus(forms.modbus);
 startTelegram();
 startReport();
-startService({describe: meterText, forget: () => Object.values(forms).forEach((form) => form.reload())});
+startService({...quiet, describe: meterText, forget: () => Object.values(forms).forEach((form) => form.reload())});
+startPassword({...quiet, askAgain});
 startLanguage(byId("language"));
 
 const live = new Live({reading: hearReading, state: hearState, connection: hearConnection});
@@ -60,14 +66,19 @@ async function catchUp() {
   chart.draw();
 }
 
+/* The banner is for those who stay because of unsaved changes. */
+function askAgain() {
+  setBanner("connection", "loginNeeded", {action: LOG_IN});
+  location.reload();
+}
+
 function hearConnection(problem) {
   if (!problem) {
     setBanner("connection", null);
     catchUp();
     return;
   }
-  const action = problem.status === 401 ? {key: "loginAgain", run: () => location.reload()}
-    : {key: "retryNow", run: () => live.retry()};
+  const action = problem.status === 401 ? LOG_IN : {key: "retryNow", run: () => live.retry()};
   setBanner("connection", CONNECTION[problem.status] ?? "serverProblem",
     {detail: problem.status ? problem.message : "", action});
 }

@@ -50,7 +50,7 @@ function drawExample() {
 function drawClients() {
   if (!state) return;
   const modbus = state.Modbus, clients = modbus.Clients ?? [];
-  setFacts(byId("modbus-now"), [[t("listening"), modbus.Address], [t("map"), modbus.Map]]);
+  setFacts(byId("modbus-now"), [[t("listening"), modbus.Address ?? t("none")], [t("map"), modbus.Map]]);
   byId("client-table").hidden = !clients.length;
   byId("no-clients").hidden = clients.length > 0;
   setRows(byId("client-table").tBodies[0],

@@ -29,8 +29,13 @@ function drawMeter() {
     [t("version"), meter.Version ?? t("unknown")],
     [t("identification"), meter.Identification || t("unknown")],
     [t("phases"), meter.Phases || t("unknown")],
-    [t("staleLimit"), meter.StaleAfter === undefined ? t("unknown") : `${number(meter.StaleAfter)} s`],
+    [t("staleLimit"), meter.StaleAfter === null ? t("unknown") : `${number(meter.StaleAfter)} s`],
   ]);
+}
+
+/* By the gateway's clock, which may never have been set. */
+function timeAgo(seconds) {
+  return state.Time === null ? t("unknown") : dateTime(new Date(Date.parse(state.Time) - seconds * 1000));
 }
 
 function draw() {
@@ -40,13 +45,13 @@ function draw() {
   setFacts(byId("device"), [
     [t("product"), state.Product],
     [t("serial"), state.Serial],
-    [t("mac"), state.Mac],
-    [t("time"), dateTime(new Date(state.Time))],
-    [t("uptime"), dateTime(new Date(Date.parse(state.Time) - state.Uptime * 1000))],
+    [t("mac"), state.Mac ?? t("unknown")],
+    [t("time"), timeAgo(0)],
+    [t("uptime"), timeAgo(state.Uptime)],
     [t("programVersion"), state.Versions.Program],
     [t("configurationVersion"), state.Versions.Configuration],
     [t("revision"), state.Configuration.Revision],
-    [t("session"), state.Session?.Address ?? t("none")],
+    [t("session"), state.Session.Address ?? t("none")],
   ]);
   setRows(byId("counters"), Object.entries(state.Counters).map(([name, count]) => [name, number(count)]));
 }
@@ -63,7 +68,7 @@ async function reset(mode, done) {
 }
 
 /* Two steps: open the dialog, and say that it is meant. */
-function startFactoryReset(forget) {
+function startFactoryReset({forget, pause, resume}) {
   const dialog = byId("confirm"), sure = byId("confirm-sure"), go = byId("confirm-yes");
   byId("factory").addEventListener("click", () => {
     sure.checked = false;
@@ -74,16 +79,19 @@ function startFactoryReset(forget) {
   byId("confirm-no").addEventListener("click", () => dialog.close());
   go.addEventListener("click", async () => {
     dialog.close();
+    pause();
     await reset("factory", "factoryDone");
+    resume();
     await forget();
   });
 }
 
-/* `describe` says in words what a meter state is; `forget` drops what was typed, after a factory reset. */
-export function startService({describe, forget}) {
+/* `describe` says in words what a meter state is; `forget` drops what was typed, after a factory reset; `pause` and
+ * `resume` the live values. */
+export function startService({describe, ...page}) {
   meterText = describe;
   byId("restart").addEventListener("click", () => reset("soft", "restarting"));
-  startFactoryReset(forget);
+  startFactoryReset(page);
   onLanguage(draw);
 }
 
