@@ -27,9 +27,9 @@ ctest = ctest --preset $(1) -j $(JOBS)
 libraries = libmosquitto inih libsystemd libmicrohttpd gnutls jansson libqrencode libcrypt
 need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
-	arm-none-eabi-gcc clang-format chromedriver openssl curl,$(libraries) cmocka)
+	arm-none-eabi-gcc clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build run test bench fuzz scan coverage check-captures format check-format tidy install clean
+.PHONY: help build run test bench fuzz crash scan coverage check-captures format check-format tidy install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,11 @@ bench: build ## measure, and write docs/performance.md
 fuzz: ## try to break the parsers, FUZZ_SECONDS=60 each
 	$(call need,test,cmake ninja pkg-config clang)
 	$(call cmake,fuzz,fuzz,-DFUZZ_SECONDS=$(FUZZ_SECONDS))
+
+crash: ## every state a power cut can leave, each with the gateway itself: ten minutes
+	$(need_test)
+	$(call cmake,release,all)
+	CRASH_IMAGES=all /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/crash_test.py
 
 scan: build ## what sslscan and testssl.sh say of the page's TLS
 	$(call need,test,sslscan testssl python3)

@@ -43,11 +43,14 @@ static void refuse(struct http_request *r, const char *pointer, const char *deta
     http_answer_problem(r, 422, "the password was not changed", fault(pointer, detail));
 }
 
-static void answer_not_kept(struct http_request *r, int error)
+static void answer_not_kept(struct http_request *r, int error, bool reset)
 {
-    char detail[120];
-    snprintf(detail, sizeof detail, "the password cannot be kept: %s; it was not changed",
-             strerror(error));
+    char detail[160];
+    snprintf(
+        detail, sizeof detail,
+        reset ? "the settings are those of the factory, but the password cannot be: %s; try again"
+              : "the password cannot be kept: %s; it was not changed",
+        strerror(error));
     http_answer_problem(r, error == ENOSPC || error == EDQUOT ? 507 : 500, detail, NULL);
 }
 
@@ -78,7 +81,7 @@ static void on_changed(struct worker_job *job)
         auth_note_wrong(&(*p->api->http)->auth, http_address(p->request));
         refuse(p->request, "/OldPassword", "is not the password that opens now");
     } else if (p->error) {
-        answer_not_kept(p->request, p->error);
+        answer_not_kept(p->request, p->error, p->reset);
     } else {
         use_password(p);
     }

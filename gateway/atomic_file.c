@@ -202,3 +202,27 @@ bool atomic_file_set_aside(const char *folder, const char *name, const char *asi
     close_quietly(dir);
     return ok;
 }
+
+static bool write_or_remove(const char *folder, const char *name, const void *bytes, size_t length)
+{
+    return bytes ? atomic_file_write(folder, name, bytes, length)
+                 : atomic_file_remove(folder, name);
+}
+
+bool atomic_file_change(const char *folder, const char *name, const void *bytes, size_t length,
+                        size_t max)
+{
+    size_t length_before = 0;
+    char *before = atomic_file_read(folder, name, max, &length_before);
+    if (!before && errno != ENOENT)
+        return false;
+    bool ok = write_or_remove(folder, name, bytes, length);
+    int error = errno;
+    if (!ok)
+        (void)write_or_remove(folder, name, before, length_before);
+    if (before)
+        explicit_bzero(before, length_before); /* it may hold secrets */
+    free(before);
+    errno = error;
+    return ok;
+}

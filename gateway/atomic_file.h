@@ -33,6 +33,12 @@ char *atomic_file_read(const char *folder, const char *name, size_t max, size_t 
  * not there; else false with errno. */
 bool atomic_file_remove(const char *folder, const char *name);
 
+/* Replaces folder/name by these bytes, or with NULL removes it; when that fails, puts back what was there before (up to
+ * max bytes of it), since a write that failed in its last step has taken place all the same.  False with errno: the old
+ * content is there, unless the disk fails twice. */
+bool atomic_file_change(const char *folder, const char *name, const void *bytes, size_t length,
+                        size_t max);
+
 /* Renames folder/name to folder/aside durably, over whatever was there.  False with errno. */
 bool atomic_file_set_aside(const char *folder, const char *name, const char *aside);
 

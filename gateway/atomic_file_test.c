@@ -280,6 +280,27 @@ static void a_folder_is_not_removed(void **unused)
     assert_int_equal(errno, EISDIR);
 }
 
+static void a_change_is_written_or_removed(void **unused)
+{
+    (void)unused;
+    assert_true(atomic_file_change(folder, "a", "one", 3, 100));
+    assert_holds("a", "one");
+    assert_true(atomic_file_change(folder, "a", "two", 3, 100));
+    assert_holds("a", "two");
+    assert_true(atomic_file_change(folder, "a", NULL, 0, 100));
+    assert_int_equal(count_files(), 0);
+    assert_true(atomic_file_change(folder, "a", NULL, 0, 100));
+}
+
+static void what_could_not_be_put_back_is_not_changed(void **unused)
+{
+    (void)unused;
+    put("a", "more than ten bytes");
+    assert_false(atomic_file_change(folder, "a", "one", 3, 10));
+    assert_int_equal(errno, EFBIG);
+    assert_holds("a", "more than ten bytes");
+}
+
 static void a_file_set_aside_replaces_what_was_there(void **unused)
 {
     (void)unused;
@@ -350,6 +371,8 @@ int main(void)
         IN_FOLDER(what_cannot_be_made_a_folder_says_why),
         IN_FOLDER(a_removed_file_and_its_rests_are_gone),
         IN_FOLDER(a_folder_is_not_removed),
+        IN_FOLDER(a_change_is_written_or_removed),
+        IN_FOLDER(what_could_not_be_put_back_is_not_changed),
         IN_FOLDER(a_file_set_aside_replaces_what_was_there),
         IN_FOLDER(writers_at_the_same_time_do_not_mix),
     };

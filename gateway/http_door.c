@@ -134,15 +134,20 @@ static int count_address(const struct http_places *places, const struct sockaddr
     return n;
 }
 
-/* Who has been waiting longest for a request that does not come: of one address, or of all (NULL). */
+/* A browser that finds a connection closed on which it waits for nothing opens another without a word. */
+static bool may_go(const struct http_connection *c, int64_t now_ms)
+{
+    return c->door && !c->busy && (c->served || now_ms - c->since_ms > HTTP_EVICTABLE_MS);
+}
+
+/* Who idles longest: of one address, or of all (NULL). */
 static struct http_connection *idlest(struct http_places *places,
                                       const struct sockaddr_storage *address, int64_t now_ms)
 {
     struct http_connection *found = NULL;
     for (int i = 0; i < HTTP_CONNECTIONS; i++) {
         struct http_connection *c = &places->list[i];
-        if (c->door && !c->busy && now_ms - c->since_ms > HTTP_EVICTABLE_MS &&
-            (!address || address_same_host(&c->address, address)) &&
+        if (may_go(c, now_ms) && (!address || address_same_host(&c->address, address)) &&
             (!found || c->since_ms < found->since_ms))
             found = c;
     }

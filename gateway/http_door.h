@@ -32,6 +32,7 @@ struct http_connection {
     int64_t since_ms;    /* in this state */
     int64_t deadline_ms; /* INT64_MAX: none */
     bool busy;           /* a request was begun and not finished yet */
+    bool served;         /* one was finished: who idles after that is the first to go */
 };
 
 /* Places for connections; the doors share them. */

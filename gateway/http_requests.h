@@ -1,4 +1,4 @@
-/* http_requests.h - between http.c and libmicrohttpd: the library's callbacks for the life of a request. */
+/* http_requests.h - inside the HTTPS server: the life of a request, from the library's callbacks to its answer. */
 #ifndef HTTP_REQUESTS_H
 #define HTTP_REQUESTS_H
 
@@ -21,5 +21,20 @@ enum MHD_Result http_requests_plain(void *context, struct MHD_Connection *connec
 
 /* Wakes what sleeps, so that the library can end it.  Nothing is answered from now on. */
 void http_requests_end(struct http *h);
+
+/* Of http_dispatch: what of a head can be refused before the body has come; and the request, when all of it has. */
+void http_check_secure(struct http_request *r);
+void http_dispatch_secure(struct http_request *r);
+void http_dispatch_plain(struct http_request *r);
+
+/* Of http_answer: the fields that every answer has, and handing an answer over (NULL: out of memory, which ends the
+ * connection); if the library waits for it, it is woken. */
+void http_add_fields(struct http_request *r, struct MHD_Response *answer, const char *type,
+                     const char *cache);
+void http_give(struct http_request *r, unsigned status, struct MHD_Response *answer);
+void http_answer_wrong_method(struct http_request *r, unsigned methods);
+
+/* Of http_stream: the request is over, and so is its stream, if it has one. */
+void http_stream_end(struct http_request *r);
 
 #endif

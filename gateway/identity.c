@@ -284,8 +284,8 @@ bool identity_keep_password(const char *state_dir, const char *hash)
 {
     char line[LOGIN_HASH_MAX + 1];
     snprintf(line, sizeof line, "%s\n", hash);
-    return hash[0] ? write_text(state_dir, "password", line)
-                   : atomic_file_remove(state_dir, "password");
+    return atomic_file_change(state_dir, "password", hash[0] ? line : NULL, strlen(line),
+                              SMALL_FILE_MAX);
 }
 
 /* A hash that cannot be used opens to nobody: then the label's does, which its owner has. */

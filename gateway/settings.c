@@ -79,25 +79,15 @@ static bool keep_copy(const char *state_dir)
 /* A factory reset leaves nothing behind that the user has set. */
 static bool remove_all(const char *state_dir)
 {
-    static const char *const files[] = {NEWER_FILE, DAMAGED_FILE, CONFIG_FILE};
-    bool ok = true;
-    for (size_t i = 0; ok && i < sizeof files / sizeof files[0]; i++)
-        ok = atomic_file_remove(state_dir, files[i]);
-    return ok;
-}
-
-/* The last fsync may have failed behind the rename: what was refused must not be there after a restart. */
-static void put_back(const struct settings *s)
-{
-    if (s->text_before)
-        (void)atomic_file_write(s->state_dir, CONFIG_FILE, s->text_before, strlen(s->text_before));
-    else
-        (void)atomic_file_remove(s->state_dir, CONFIG_FILE);
+    return atomic_file_remove(state_dir, NEWER_FILE) &&
+           atomic_file_remove(state_dir, DAMAGED_FILE) &&
+           atomic_file_change(state_dir, CONFIG_FILE, NULL, 0, CONFIG_FILE_MAX);
 }
 
 static bool replace(const struct settings *s)
 {
-    return s->text ? atomic_file_write(s->state_dir, CONFIG_FILE, s->text, strlen(s->text))
+    return s->text ? atomic_file_change(s->state_dir, CONFIG_FILE, s->text, strlen(s->text),
+                                        CONFIG_FILE_MAX)
                    : remove_all(s->state_dir);
 }
 
@@ -105,27 +95,16 @@ static bool replace(const struct settings *s)
 static void run_save(struct worker_job *job)
 {
     struct settings *s = CONTAINER_OF(job, struct settings, job);
-    s->error = 0;
-    if (s->text && s->set_aside && !keep_copy(s->state_dir)) {
-        s->error = errno;
-    } else if (!replace(s)) {
-        s->error = errno;
-        put_back(s);
-    }
+    bool ok = (!s->text || !s->set_aside || keep_copy(s->state_dir)) && replace(s);
+    s->error = ok ? 0 : errno;
 }
 
-static void forget_text(char **text)
+static void forget_text(struct settings *s)
 {
-    if (*text)
-        explicit_bzero(*text, strlen(*text));
-    free(*text);
-    *text = NULL;
-}
-
-static void forget_texts(struct settings *s)
-{
-    forget_text(&s->text);
-    forget_text(&s->text_before);
+    if (s->text)
+        explicit_bzero(s->text, strlen(s->text));
+    free(s->text);
+    s->text = NULL;
 }
 
 static void begin_next(struct settings *s);
@@ -166,7 +145,7 @@ static void fail_to_save(struct settings *s, int error)
 static void on_saved(struct worker_job *job)
 {
     struct settings *s = CONTAINER_OF(job, struct settings, job);
-    forget_texts(s);
+    forget_text(s);
     if (s->error)
         fail_to_save(s, s->error);
     else
@@ -179,12 +158,11 @@ static void save(struct settings *s)
 {
     bool reset = s->running->patch == NULL;
     s->text = reset ? NULL : config_file_text(&s->candidate);
-    s->text_before = s->now.was_set ? config_file_text(&s->now) : NULL;
     if (s->state_dir[0] == 0) {
-        forget_texts(s);
+        forget_text(s);
         commit(s);
     } else if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
-        forget_texts(s);
+        forget_text(s);
         fail_to_save(s, ENOMEM);
     }
 }

@@ -52,8 +52,7 @@ struct settings {
     struct settings_change *waiting, *running;
     struct config candidate;
     struct worker_job job;
-    char *text;        /* what the worker writes; NULL: it removes the file */
-    char *text_before; /* what is there now; NULL: no file */
+    char *text; /* what the worker writes; NULL: it removes the file */
     bool set_aside;
     int error;
 };

@@ -71,7 +71,6 @@ COMMON_FIELDS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
                                "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -84,7 +83,8 @@ def assert_fields(answer, secure=True):
         assert answer[name] == value, f"{name} of {answer}"
     assert answer["Permissions-Policy"] and answer["Content-Type"]
     assert answer["Cache-Control"] in ("no-store", "no-cache")
-    assert (answer["Strict-Transport-Security"] is not None) == secure, "over TLS, and only there"
+    for name in ("Strict-Transport-Security", "Cross-Origin-Opener-Policy"):
+        assert (answer[name] is not None) == secure, f"{name}: over TLS, and only there"
     assert not [n for n, _ in answer.fields if n.lower().startswith("access-control-")]
     assert answer["Server"] is None and answer["Set-Cookie"] is None
 

@@ -1,0 +1,1 @@
+"""The kit of crash_test.py."""
