@@ -49,7 +49,7 @@ struct modbus_tcp {
     struct modbus_bank bank;
     struct register_image image;
     struct reading stale_reading;
-    struct modbus_tcp_counters counters;
+    struct modbus_tcp_counters counters; /* without the requests of those who are connected */
     char last_refusal[160];
     int64_t refusal_logged_ms; /* 0: never */
     char revision[16];
@@ -125,6 +125,7 @@ static void serve_stale(struct meter_listener *listener)
 
 static void close_client(struct client *c)
 {
+    c->server->counters.requests += c->requests;
     loop_watch(c->server->loop, &c->watch, 0);
     close(c->watch.fd);
     c->watch.fd = -1;
@@ -148,7 +149,7 @@ static inline void answer(struct client *c, const struct modbus_frame *frame, bo
     struct modbus_tcp *m = c->server;
     uint8_t *out = c->send + c->unsent;
     c->unsent += rtu ? rtu_reply(&m->bank, frame, out) : mbap_reply(&m->bank, frame, out);
-    m->counters.requests++;
+    c->requests++;
     m->counters.exceptions += out[rtu ? 1 : MBAP_HEADER] >> 7;
 }
 
@@ -174,7 +175,6 @@ static bool answer_requests(struct client *c)
         }
         answer(c, &frame, rtu);
         c->last_request_ms = m->loop->now_ms;
-        c->requests++;
     }
     c->received -= used;
     if (used && c->received) {
@@ -541,7 +541,11 @@ int modbus_tcp_port(const struct modbus_tcp *m)
 
 struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m)
 {
-    return m->counters;
+    struct modbus_tcp_counters sum = m->counters;
+    for (int i = 0; i < MODBUS_CLIENTS_MAX; i++)
+        if (m->clients[i].watch.fd >= 0)
+            sum.requests += m->clients[i].requests;
+    return sum;
 }
 
 int modbus_tcp_clients(const struct modbus_tcp *m)
