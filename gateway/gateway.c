@@ -13,6 +13,8 @@
 /* Where a default port needs a privilege the process has not. */
 enum { UNPRIVILEGED_MODBUS = 1502, UNPRIVILEGED_HTTP = 8080, UNPRIVILEGED_HTTPS = 8443 };
 
+enum { LAST_JOBS_MS = 500 }; /* at the end, for connections that are being left or made */
+
 /* --- identity --------------------------------------------------------------------------------- */
 
 /* The usual folder may be one we cannot write, one that was asked for may not. */
@@ -364,6 +366,7 @@ void gateway_close(struct gateway *g)
     mqtt_close(g->mqtt);
     modbus_tcp_close(g->modbus);
     meter_close(g->meter);
+    worker_drain(&g->loop, LAST_JOBS_MS);
     loop_close(&g->loop);
     identity_wipe(&g->identity);
     explicit_bzero(&g->defaults, sizeof g->defaults);

@@ -115,17 +115,24 @@ static void deliver_batch(struct loop *l)
     }
 }
 
+void loop_turn(struct loop *l, int limit_ms)
+{
+    int wait = wait_ms(l);
+    if (limit_ms >= 0 && (wait < 0 || wait > limit_ms))
+        wait = limit_ms;
+    int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, wait);
+    l->batch_len = n < 0 ? 0 : n;
+    l->batch_pos = 0;
+    l->now_ms = loop_clock_ms();
+    deliver_batch(l);
+    run_due_timers(l);
+}
+
 void loop_run(struct loop *l)
 {
     l->stopping = false;
-    while (!l->stopping) {
-        int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, wait_ms(l));
-        l->batch_len = n < 0 ? 0 : n;
-        l->batch_pos = 0;
-        l->now_ms = loop_clock_ms();
-        deliver_batch(l);
-        run_due_timers(l);
-    }
+    while (!l->stopping)
+        loop_turn(l, -1);
 }
 
 void loop_stop(struct loop *l)

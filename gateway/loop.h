@@ -41,6 +41,7 @@ struct loop {
     struct loop_timer *timers; /* earliest first */
     struct loop_fd signals;
     int stop_signal; /* see loop_stop_on_signals() */
+    unsigned jobs;   /* of worker.h: under way */
 };
 
 /* 0, or -1 with errno. */
@@ -63,6 +64,9 @@ int loop_stop_signal(const struct loop *l);
 
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);
+
+/* Waits once, for limit_ms at most (-1: as long as it takes), and delivers what came. */
+void loop_turn(struct loop *l, int limit_ms);
 void loop_stop(struct loop *l);
 
 /* CLOCK_BOOTTIME in milliseconds: monotonic, counts suspended time. */

@@ -24,6 +24,14 @@ void worker_join(struct worker_job *job)
     pthread_join(job->thread, NULL);
     close(job->finished.fd);
     job->busy = false;
+    job->loop->jobs--;
+}
+
+void worker_drain(struct loop *l, int64_t limit_ms)
+{
+    int64_t until_ms = loop_clock_ms() + limit_ms;
+    while (l->jobs && loop_clock_ms() < until_ms)
+        loop_turn(l, 20);
 }
 
 static void on_finished(struct loop_fd *watch, uint32_t events)
@@ -54,6 +62,7 @@ int worker_start(struct loop *l, struct worker_job *job)
     int error = loop_watch(l, &job->finished, EPOLLIN) < 0 ? errno : create_thread(job);
     if (error == 0) {
         job->busy = true;
+        l->jobs++;
         return 0;
     }
     loop_watch(l, &job->finished, 0);

@@ -22,6 +22,10 @@ struct worker_job {
 /* Starts job->run on a thread.  0, or -1 with errno; done is not called then. */
 int worker_start(struct loop *l, struct worker_job *job);
 
+/* Turns the loop until all jobs have ended and done was called, for limit_ms at most: before the loop is closed, when
+ * jobs of modules that are gone may still be under way. */
+void worker_drain(struct loop *l, int64_t limit_ms);
+
 /* Waits for a job that is under way, and drops it: done is not called.  For the end of the process. */
 void worker_join(struct worker_job *job);
 
