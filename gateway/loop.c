@@ -115,11 +115,8 @@ static void deliver_batch(struct loop *l)
     }
 }
 
-void loop_turn(struct loop *l, int limit_ms)
+static inline void turn(struct loop *l, int wait)
 {
-    int wait = wait_ms(l);
-    if (limit_ms >= 0 && (wait < 0 || wait > limit_ms))
-        wait = limit_ms;
     int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, wait);
     l->batch_len = n < 0 ? 0 : n;
     l->batch_pos = 0;
@@ -128,11 +125,17 @@ void loop_turn(struct loop *l, int limit_ms)
     run_due_timers(l);
 }
 
+void loop_turn(struct loop *l, int limit_ms)
+{
+    int wait = wait_ms(l);
+    turn(l, wait < 0 || wait > limit_ms ? limit_ms : wait);
+}
+
 void loop_run(struct loop *l)
 {
     l->stopping = false;
     while (!l->stopping)
-        loop_turn(l, -1);
+        turn(l, wait_ms(l));
 }
 
 void loop_stop(struct loop *l)

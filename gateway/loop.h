@@ -65,7 +65,7 @@ int loop_stop_signal(const struct loop *l);
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);
 
-/* Waits once, for limit_ms at most (-1: as long as it takes), and delivers what came. */
+/* Waits once, for limit_ms at most, and delivers what came. */
 void loop_turn(struct loop *l, int limit_ms);
 void loop_stop(struct loop *l);
 
