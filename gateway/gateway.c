@@ -232,8 +232,12 @@ static bool open_http(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     const struct options *o = &g->options;
     if (strcmp(o->https, "off") == 0)
         return true;
-    if (o->state[0])
-        return prepare_secrets(g, error) && open_http_doors(g, error);
+    if (o->state[0] && prepare_secrets(g, error))
+        return open_http_doors(g, error);
+    if (o->state[0]) { /* a full disk, say: chargers still need the meter */
+        log_error("http", "%s; the page is off", error);
+        return !options_was_set(o, "https");
+    }
     if (options_was_set(o, "https")) {
         snprintf(error, GATEWAY_ERROR_MAX, "--https needs --state DIR: the login is kept there");
         return false;
@@ -259,9 +263,12 @@ static bool on_prepare(struct settings_owner *owner, const struct config *before
                        const struct config *candidate, struct config_errors *errors)
 {
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
+    struct config_errors unused;
     g->modbus_port_before = g->modbus ? modbus_tcp_port(g->modbus) : 0;
-    return before->modbus_port == candidate->modbus_port ||
-           move_modbus(g, candidate->modbus_port, errors);
+    if (before->modbus_port != candidate->modbus_port)
+        return move_modbus(g, candidate->modbus_port, errors);
+    (void)move_modbus(g, candidate->modbus_port, &unused); /* it may have been taken at start */
+    return true;
 }
 
 static void on_undo(struct settings_owner *owner)
