@@ -28,7 +28,6 @@ struct gateway {
     struct api api;
     struct http *http; /* NULL: off */
     struct live live;
-    bool is_live;
 };
 
 enum { GATEWAY_ERROR_MAX = 420 };

@@ -49,7 +49,6 @@ struct http_request {
     const char *body; /* with a NUL behind it */
     size_t body_length;
     const struct http_route *route;
-    struct http_request *next_waiting; /* for a handler that queues requests */
     /* private */
     struct http *http;
     struct MHD_Connection *connection;

@@ -93,7 +93,6 @@ static void on_authenticated(struct auth_check *check, enum auth_result result, 
 void http_dispatch_secure(struct http_request *r)
 {
     r->http->counters.requests++;
-    r->route = find_route(r->http, r->path);
     if (r->route && r->route->access == HTTP_PUBLIC) {
         serve(r);
         return;
@@ -108,15 +107,15 @@ void http_dispatch_secure(struct http_request *r)
 
 static bool takes_type(const struct http_request *r)
 {
-    const struct http_route *route = find_route(r->http, r->path);
     return http_head_is_json(&r->head) ||
-           (route && (route->methods & HTTP_FILES) && http_head_is_file(&r->head));
+           (r->route && (r->route->methods & HTTP_FILES) && http_head_is_file(&r->head));
 }
 
-/* What can be refused before the body has come. */
+/* Finds the route; what can be refused before the body has come is. */
 void http_check_secure(struct http_request *r)
 {
     char host[CERTIFICATE_NAME_MAX];
+    r->route = find_route(r->http, r->path);
     if (!is_for_us(r, host))
         http_answer_problem(
             r, 403, "this box does not go by the name in Host; use its address, or --http-names",
