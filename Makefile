@@ -22,14 +22,15 @@ define need
 endef
 # $(call cmake,PRESET,TARGET[,OPTIONS]), $(call ctest,PRESET)
 cmake = cmake --preset $(1) $(3) >/dev/null && cmake --build --preset $(1) --target $(2)
-ctest = ctest --preset $(1) -j $(JOBS)
+# Most tests wait for most of their time.
+ctest = ctest --preset $(1) -j $(shell echo $$((3 * $(JOBS))))
 
-libraries = libmosquitto inih libsystemd libmicrohttpd gnutls jansson libqrencode libcrypt
+libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 zlib
 need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build run test bench fuzz crash scan coverage check-captures format check-format tidy install clean
+.PHONY: help build run test bench fuzz crash soak scan coverage check-captures format check-format tidy install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -60,10 +61,16 @@ fuzz: ## try to break the parsers, FUZZ_SECONDS=60 each
 	$(call need,test,cmake ninja pkg-config clang)
 	$(call cmake,fuzz,fuzz,-DFUZZ_SECONDS=$(FUZZ_SECONDS))
 
-crash: ## every state a power cut can leave, each with the gateway itself: ten minutes
+crash: ## every state a power cut can leave, each with the gateway itself: twelve minutes
 	$(need_test)
 	$(call cmake,release,all)
-	CRASH_IMAGES=all /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/crash_test.py
+	CRASH_IMAGES=all /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/crash_test.py \
+		tests/spool_crash_test.py
+
+soak: ## what takes hours told faster: outages, networks that fail, hostile brokers: half an hour
+	$(need_test)
+	$(call cmake,release,all)
+	SOAK=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(wildcard tests/mqtt_*_test.py)
 
 scan: build ## what sslscan and testssl.sh say of the page's TLS
 	$(call need,test,sslscan testssl python3)
