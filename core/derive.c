@@ -37,7 +37,7 @@ static int64_t absolute(int64_t x)
     return x < 0 ? -x : x;
 }
 
-static int64_t divide_rounded(int64_t x, int64_t by)
+int64_t derive_divide(int64_t x, int64_t by)
 {
     return (x + (x < 0 ? -by / 2 : by / 2)) / by;
 }
@@ -215,7 +215,7 @@ static void derive_mean(struct reading *r, enum quantity result, enum quantity f
             return;
         sum += r->value[phase(first, n)];
     }
-    set_derived(r, result, divide_rounded(sum, count));
+    set_derived(r, result, derive_divide(sum, count));
 }
 
 /* --- active power ----------------------------------------------------------------------------- */
@@ -355,11 +355,11 @@ static void derive_power_factor(struct reading *r, enum quantity result, enum qu
 {
     if (!reading_has(r, power) || !reading_has(r, apparent) || r->value[apparent] == 0)
         return;
-    int64_t factor = divide_rounded(r->value[power] * 1000, r->value[apparent]);
+    int64_t factor = derive_divide(r->value[power] * 1000, r->value[apparent]);
     set_derived(r, result, factor > 1000 ? 1000 : factor < -1000 ? -1000 : factor);
 }
 
-static void derive_power_factors(struct reading *r)
+void derive_power_factors(struct reading *r)
 {
     for (int n = 0; n < PHASES; n++)
         if (reading_has(r, phase(Q_REACTIVE_L1, n)))
@@ -391,7 +391,7 @@ static bool current_from_power(const struct reading *r, int n, int64_t *current_
     enum quantity meter = phase(Q_METER_CURRENT_L1, n);
     if (!reading_has(r, power) || !reading_has(r, voltage) || r->value[voltage] < 100000)
         return false;
-    *current_ma = divide_rounded(r->value[power] * 1000000, r->value[voltage]);
+    *current_ma = derive_divide(r->value[power] * 1000000, r->value[voltage]);
     return !reading_has(r, meter) ||
            (meter_currents_are_coarse(r) &&
             absolute(absolute(*current_ma) - r->value[meter]) < WHOLE_AMPERE_MA);

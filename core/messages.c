@@ -1,5 +1,7 @@
 #include "messages.h"
 
+#include "messages_parts.h"
+
 enum { DAY_S = 86400 };
 
 int64_t message_time(const struct reading *r)
@@ -11,7 +13,7 @@ int64_t message_time(const struct reading *r)
     return r->meter_time_s;
 }
 
-static void put_time(struct text_out *out, int64_t utc_s)
+void message_put_time(struct text_out *out, int64_t utc_s)
 {
     if (utc_s == READING_NO_TIME)
         text_put(out, "null");
@@ -19,7 +21,7 @@ static void put_time(struct text_out *out, int64_t utc_s)
         text_decimal(out, utc_s, 0);
 }
 
-static void put_key(struct text_out *out, const char *key)
+void message_put_key(struct text_out *out, const char *key)
 {
     if (out->length && out->buffer[out->length - 1] != '{')
         text_char(out, ',');
@@ -28,13 +30,15 @@ static void put_key(struct text_out *out, const char *key)
     text_put(out, "\":");
 }
 
-static void put_value(struct text_out *out, const struct reading *r, enum quantity q)
+void message_put_value(struct text_out *out, const struct reading *r, enum quantity q)
 {
     if (reading_has(r, q))
         text_decimal(out, r->value[q], quantities[q].decimals);
     else
         text_put(out, "null");
 }
+
+/* --- power_instant ---------------------------------------------------------------------------- */
 
 struct field {
     const char *key;
@@ -83,171 +87,125 @@ static const struct field after_phases[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void put_fields(struct text_out *out, const struct reading *r, const struct field *f,
-                       size_t n, unsigned offset)
+/* What power_instant is made of, in its order. */
+static const struct block {
+    const char *object; /* the key of the object that holds the fields; NULL: the message itself */
+    const struct field *fields;
+    uint8_t count;
+    uint8_t phase; /* goes on top of each quantity */
+} blocks[] = {
+    {NULL, before_phases, COUNT(before_phases), 0}, {"l1", of_phase, COUNT(of_phase), 0},
+    {"l2", of_phase, COUNT(of_phase), 1},           {"l3", of_phase, COUNT(of_phase), 2},
+    {NULL, after_phases, COUNT(after_phases), 0},
+};
+
+static enum quantity block_quantity(const struct block *b, size_t i)
 {
-    for (size_t i = 0; i < n; i++) {
-        put_key(out, f[i].key);
-        put_value(out, r, (enum quantity)(f[i].quantity + offset));
+    return (enum quantity)(b->fields[i].quantity + b->phase);
+}
+
+static void put_fields(struct text_out *out, const struct reading *r, const struct block *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        message_put_key(out, b->fields[i].key);
+        message_put_value(out, r, block_quantity(b, i));
     }
 }
 
 void message_power_instant(struct text_out *out, const struct reading *r)
 {
-    static const char *const phases[] = {"l1", "l2", "l3"};
     text_char(out, '{');
-    put_key(out, "ts");
-    put_time(out, message_time(r));
-    put_fields(out, r, before_phases, COUNT(before_phases), 0);
-    for (unsigned n = 0; n < COUNT(phases); n++) {
-        put_key(out, phases[n]);
-        text_char(out, '{');
-        put_fields(out, r, of_phase, COUNT(of_phase), n);
-        text_char(out, '}');
-    }
-    put_fields(out, r, after_phases, COUNT(after_phases), 0);
-    text_char(out, '}');
-}
-
-/* --- readings --------------------------------------------------------------------------------- */
-
-static void put_texts(struct text_out *out, const struct reading *r, const uint8_t *telegram,
-                      size_t telegram_len)
-{
-    char text[2 * 1024 + 1]; /* 1024 characters, each up to two bytes of UTF-8 */
-    put_key(out, "texts");
-    text_char(out, '{');
-    for (int id = 0; id < TEXT_N; id++) {
-        if (r->text[id].length == 0)
-            continue;
-        (void)reading_text(r, (enum reading_text_id)id, telegram, telegram_len, text, sizeof text);
-        put_key(out, reading_text_name((enum reading_text_id)id));
-        text_json_string(out, text);
+    message_put_key(out, "ts");
+    message_put_time(out, message_time(r));
+    for (const struct block *b = blocks; b < blocks + COUNT(blocks); b++) {
+        if (b->object) {
+            message_put_key(out, b->object);
+            text_char(out, '{');
+        }
+        put_fields(out, r, b);
+        if (b->object)
+            text_char(out, '}');
     }
     text_char(out, '}');
 }
 
-static void put_mbus_channel(struct text_out *out, const struct reading_mbus *m)
+void message_forget_instant(struct reading *r)
 {
-    static const struct {
-        const char *unit;
-        uint8_t decimals;
-    } units[] = {
-        [MBUS_UNIT_DM3] = {"m3", 3}, [MBUS_UNIT_MJ] = {"GJ", 3}, [MBUS_UNIT_WH] = {"kWh", 3}};
-    put_key(out, "medium");
-    text_decimal(out, m->medium, 0);
-    if (m->unit != MBUS_UNIT_UNKNOWN) {
-        put_key(out, "value");
-        text_decimal(out, m->value, units[m->unit].decimals);
-        put_key(out, "unit");
-        text_json_string(out, units[m->unit].unit);
-        put_key(out, "ts");
-        put_time(out, m->time_s);
-        put_key(out, "uncorrected");
-        text_put(out, m->uncorrected ? "true" : "false");
-    }
-    if (m->valve >= 0) {
-        put_key(out, "valve");
-        text_decimal(out, m->valve, 0);
+    for (const struct block *b = blocks; b < blocks + COUNT(blocks); b++)
+        for (size_t i = 0; i < b->count; i++)
+            reading_unset(r, block_quantity(b, i));
+}
+
+/* By how much a value must differ to matter. */
+static int64_t least_change(enum quantity_unit unit, int64_t deadband_w)
+{
+    switch (unit) {
+    case UNIT_COUNT:
+        return 1;
+    case UNIT_W:
+    case UNIT_VAR:
+    case UNIT_VA:
+        return deadband_w > 1 ? deadband_w : 1;
+    default:
+        return INT64_MAX;
     }
 }
 
-static void put_mbus(struct text_out *out, const struct reading *r)
+static bool value_changed(const struct reading *before, const struct reading *now, enum quantity q,
+                          int64_t deadband_w)
 {
-    put_key(out, "mbus");
+    bool known = reading_has(now, q);
+    if (known != reading_has(before, q))
+        return quantities[q].unit != UNIT_NONE; /* a power factor comes and goes at 0 W */
+    if (!known)
+        return false;
+    int64_t least = least_change(quantities[q].unit, deadband_w);
+    int64_t change = now->value[q] - before->value[q];
+    return change >= least || change <= -least;
+}
+
+bool message_power_changed(const struct reading *before, const struct reading *now,
+                           int64_t deadband_w)
+{
+    for (const struct block *b = blocks; b < blocks + COUNT(blocks); b++)
+        for (size_t i = 0; i < b->count; i++)
+            if (value_changed(before, now, block_quantity(b, i), deadband_w))
+                return true;
+    return false;
+}
+
+/* --- device_counters -------------------------------------------------------------------------- */
+
+void message_device_counters(struct text_out *out, const struct device_counters *c)
+{
+    const struct {
+        const char *key;
+        int64_t count;
+    } rows[] = {
+        {"uptime", c->uptime_s},
+        {"gw_ping_pass", c->gateway_ping_pass},
+        {"gw_ping_fail", c->gateway_ping_fail},
+        {"internet_ping_pass", c->internet_ping_pass},
+        {"internet_ping_fail", c->internet_ping_fail},
+        {"telegrams_pass", c->telegrams_pass},
+        {"telegrams_fail", c->telegrams_fail},
+        {"telegrams_frame_fail", c->telegrams_frame_fail},
+        {"mqtt_event_errors", c->mqtt_event_errors},
+        {"mqtt_event_connect", c->mqtt_event_connect},
+        {"mqtt_send_pass", c->mqtt_send_pass},
+        {"mqtt_send_fail", c->mqtt_send_fail},
+        {"heap_free", c->heap_free},
+        {"heap_min_free", c->heap_min_free},
+        {"heap_largest_free", c->heap_largest_free},
+        {"heap_failed_allocs", c->heap_failed_allocs},
+    };
     text_char(out, '{');
-    for (int i = 0; i < READING_MBUS_N; i++) {
-        const struct reading_mbus *m = &r->mbus[i];
-        if (m->medium == MBUS_NONE && m->unit == MBUS_UNIT_UNKNOWN && m->valve < 0)
-            continue;
-        put_key(out, (const char[]){(char)('1' + i), 0});
-        text_char(out, '{');
-        put_mbus_channel(out, m);
-        text_char(out, '}');
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        message_put_key(out, rows[i].key);
+        if (rows[i].count == COUNTER_UNKNOWN)
+            text_put(out, "null");
+        else
+            text_decimal(out, rows[i].count, 0);
     }
-    text_char(out, '}');
-}
-
-static void put_separator(struct text_out *out)
-{
-    if (out->length && out->buffer[out->length - 1] != '[')
-        text_char(out, ',');
-}
-
-static void put_failures(struct text_out *out, const struct reading *r)
-{
-    put_key(out, "power_failure_log");
-    text_char(out, '[');
-    for (int i = 0; i < r->failures_n; i++) {
-        put_separator(out);
-        text_put(out, "{");
-        put_key(out, "end_ts");
-        put_time(out, r->failures[i].end_s);
-        put_key(out, "duration_s");
-        text_decimal(out, r->failures[i].duration_s, 0);
-        text_char(out, '}');
-    }
-    text_char(out, ']');
-}
-
-static void put_peaks(struct text_out *out, const struct reading *r)
-{
-    put_key(out, "peak_history");
-    text_char(out, '[');
-    for (int i = 0; i < r->peaks_n; i++) {
-        put_separator(out);
-        text_put(out, "{");
-        put_key(out, "month_ts");
-        put_time(out, r->peaks[i].month_s);
-        put_key(out, "ts");
-        put_time(out, r->peaks[i].time_s);
-        put_key(out, "power_w");
-        text_decimal(out, r->peaks[i].power_w, 0);
-        text_char(out, '}');
-    }
-    text_char(out, ']');
-}
-
-void message_readings(struct text_out *out, const struct reading *r, const uint8_t *telegram,
-                      size_t telegram_len)
-{
-    static const char *const standards[] = {[STANDARD_UNKNOWN] = "unknown",
-                                            [STANDARD_P1] = "p1",
-                                            [STANDARD_TIC] = "tic",
-                                            [STANDARD_TIC_HISTORIC] = "tic-historic"};
-    static const char *const grids[] = {
-        [GRID_UNKNOWN] = "unknown", [GRID_STAR] = "star", [GRID_DELTA] = "delta"};
-    text_char(out, '{');
-    put_key(out, "ts");
-    put_time(out, message_time(r));
-    put_key(out, "meter_ts");
-    put_time(out, r->meter_time_s);
-    put_key(out, "sequence");
-    text_decimal(out, (int64_t)r->sequence, 0);
-    put_key(out, "standard");
-    text_json_string(out, standards[r->standard]);
-    put_key(out, "grid");
-    text_json_string(out, grids[r->grid]);
-    put_key(out, "phases");
-    text_decimal(out, r->phases, 0);
-    put_key(out, "object_errors");
-    text_decimal(out, r->object_errors, 0);
-    put_key(out, "values");
-    text_char(out, '{');
-    for (int q = 0; q < Q_N; q++) {
-        if (!reading_has(r, (enum quantity)q))
-            continue;
-        put_key(out, quantities[q].name);
-        put_value(out, r, (enum quantity)q);
-    }
-    text_char(out, '}');
-    if (reading_has(r, Q_DEMAND_MONTH_PEAK)) {
-        put_key(out, "demand_month_peak_ts");
-        put_time(out, r->peak_time_s);
-    }
-    put_mbus(out, r);
-    put_texts(out, r, telegram, telegram_len);
-    put_failures(out, r);
-    put_peaks(out, r);
     text_char(out, '}');
 }

@@ -8,104 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "derive.h"
-#include "messages.h"
-#include "p1.h"
+#include "messages_kit_test.h"
 
 enum { NOON = 1780396069 }; /* 2026-06-02 10:27:49 UTC */
-
-/* --- a checker of JSON (RFC 8259) in valid UTF-8 ---------------------------------------------- */
-
-static const char *after_value(const char *s);
-
-static const char *after_digits(const char *s)
-{
-    if (*s < '0' || *s > '9')
-        return NULL;
-    while (*s >= '0' && *s <= '9')
-        s++;
-    return s;
-}
-
-/* -?(0|[1-9][0-9]*)(.[0-9]+)?, and no "-0": we print no exponents. */
-static const char *after_number(const char *s)
-{
-    const char *digits = *s == '-' ? s + 1 : s;
-    const char *end = after_digits(digits);
-    if (end == NULL || (*digits == '0' && end > digits + 1))
-        return NULL;
-    return *end == '.' ? after_digits(end + 1) : end;
-}
-
-/* One character of a string; its UTF-8 has the shortest form. */
-static const char *after_character(const char *s)
-{
-    const unsigned char *c = (const unsigned char *)s;
-    if (c[0] == '\\') {
-        if (c[1] == 'u')
-            return strspn(s + 2, "0123456789abcdefABCDEF") >= 4 ? s + 6 : NULL;
-        return c[1] != '\0' && strchr("\"\\/bfnrt", c[1]) ? s + 2 : NULL;
-    }
-    if (c[0] < 0x80)
-        return c[0] >= 0x20 ? s + 1 : NULL;
-    return c[0] >= 0xC2 && c[0] <= 0xDF && (c[1] & 0xC0) == 0x80 ? s + 2 : NULL;
-}
-
-static const char *after_string(const char *s)
-{
-    if (*s++ != '"')
-        return NULL;
-    while (s != NULL && *s != '"')
-        s = after_character(s);
-    return s == NULL ? NULL : s + 1;
-}
-
-static const char *after_member(const char *s)
-{
-    s = after_string(s);
-    return s == NULL || *s != ':' ? NULL : after_value(s + 1);
-}
-
-/* Elements between commas up to `close`. */
-static const char *after_list(const char *s, char close, const char *(*after_element)(const char *))
-{
-    if (*++s == close)
-        return s + 1;
-    for (;;) {
-        s = after_element(s);
-        if (s == NULL || (*s != ',' && *s != close))
-            return NULL;
-        if (*s++ == close)
-            return s;
-    }
-}
-
-static const char *after_value(const char *s)
-{
-    static const char *const words[] = {"null", "true", "false"};
-    for (size_t i = 0; i < 3; i++)
-        if (strncmp(s, words[i], strlen(words[i])) == 0)
-            return s + strlen(words[i]);
-    switch (*s) {
-    case '{':
-        return after_list(s, '}', after_member);
-    case '[':
-        return after_list(s, ']', after_value);
-    case '"':
-        return after_string(s);
-    default:
-        return after_number(s);
-    }
-}
-
-static void assert_json(const char *text)
-{
-    const char *end = after_value(text);
-    assert_non_null(end);
-    assert_int_equal(*end, '\0');
-    assert_int_equal(*text, '{');
-    assert_null(strchr(text, '\n'));
-}
 
 static void the_checker_knows_bad_json(void **unused)
 {
@@ -114,51 +19,10 @@ static void the_checker_knows_bad_json(void **unused)
         "",   "{",       "{\"a\"}",  "{\"a\":}",     "[1,]",     "[1 2]", "{\"a\":1,}", "01",
         "1.", "\"\\x\"", "\"\xC3\"", "\"\xC0\x80\"", "\"\x80\"", "\"a",   "\"\n\""};
     static const char *const good[] = {"{}", "[]", "{\"a\":[1,-0.5,null]}", "\"m\xC2\xB3\\u0001\""};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        const char *end = after_value(bad[i]);
-        assert_true(end == NULL || *end != '\0');
-    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(is_json(bad[i]));
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        assert_true(after_value(good[i]) != NULL && *after_value(good[i]) == '\0');
-}
-
-/* --- telegrams -------------------------------------------------------------------------------- */
-
-/* A P1 stream and what it made of one telegram. */
-struct bench {
-    struct p1_stream stream;
-    struct reading reading;
-    uint8_t buffer[P1_TELEGRAM_MAX];
-    char json[MESSAGE_READINGS_MAX];
-};
-
-/* CRC-16/ARC bit by bit, unlike the table-driven one. */
-static unsigned crc_bitwise(const char *s, size_t n)
-{
-    unsigned crc = 0;
-    for (size_t i = 0; i < n; i++) {
-        crc ^= (uint8_t)s[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xA001u : crc >> 1;
-    }
-    return crc;
-}
-
-/* Feeds a telegram that ends with '!', its CRC behind it, and derives. */
-static void decode(struct bench *b, const char *telegram)
-{
-    static const struct derive_settings settings;
-    struct derive_state state = {0};
-    enum p1_event event;
-    char crc[16];
-    size_t n = strlen(telegram);
-    (void)snprintf(crc, sizeof crc, "%04X\r\n", crc_bitwise(telegram, n));
-    p1_init(&b->stream, &b->reading, b->buffer, sizeof b->buffer);
-    assert_int_equal(p1_feed(&b->stream, (const uint8_t *)telegram, n, &event), n);
-    assert_int_equal(event, P1_MORE);
-    (void)p1_feed(&b->stream, (const uint8_t *)crc, 6, &event);
-    assert_int_equal(event, P1_TELEGRAM);
-    derive(&b->reading, &settings, &state);
+        assert_true(is_json(good[i]));
 }
 
 static const char *power_instant(struct bench *b)
@@ -179,14 +43,6 @@ static const char *readings(struct bench *b)
     assert_false(t.overflow);
     assert_json(b->json);
     return b->json;
-}
-
-static struct bench *new_bench(void)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    assert_non_null(b);
-    reading_clear(&b->reading);
-    return b;
 }
 
 #define assert_contains(text, part) assert_non_null(strstr((text), (part)))
@@ -447,6 +303,176 @@ static void no_time_is_null(void **unused)
     free(b);
 }
 
+/* --- what matters ----------------------------------------------------------------------------- */
+
+static bool changed(enum quantity q, int64_t from, int64_t to, int64_t deadband_w)
+{
+    struct reading before, now;
+    reading_clear(&before);
+    for (int i = 0; i < Q_N; i++)
+        reading_set(&before, (enum quantity)i, 1000);
+    reading_set(&before, q, from);
+    now = before;
+    reading_set(&now, q, to);
+    return message_power_changed(&before, &now, deadband_w);
+}
+
+static void powers_matter_from_the_deadband_on(void **unused)
+{
+    (void)unused;
+    static const uint8_t powers[] = {Q_POWER,           Q_POWER_IMPORT, Q_POWER_EXPORT,
+                                     Q_POWER_L1,        Q_POWER_L2,     Q_POWER_L3,
+                                     Q_POWER_IMPORT_L1, Q_REACTIVE,     Q_REACTIVE_EXPORT_L3,
+                                     Q_REACTIVE_IMPORT, Q_APPARENT,     Q_APPARENT_L2};
+    for (size_t i = 0; i < sizeof powers; i++) {
+        enum quantity q = (enum quantity)powers[i];
+        assert_false(changed(q, 500, 549, 50));
+        assert_true(changed(q, 500, 550, 50));
+        assert_false(changed(q, 500, 451, 50));
+        assert_true(changed(q, 500, 450, 50));
+        assert_true(changed(q, 25, -25, 50));
+        assert_false(changed(q, 24, -25, 50));
+    }
+}
+
+static void without_a_deadband_any_difference_of_a_power_matters(void **unused)
+{
+    (void)unused;
+    for (int64_t deadband_w = 0; deadband_w <= 1; deadband_w++) {
+        assert_false(changed(Q_POWER, 500, 500, deadband_w));
+        assert_true(changed(Q_POWER, 500, 501, deadband_w));
+        assert_true(changed(Q_POWER, 500, 499, deadband_w));
+    }
+}
+
+static void every_event_matters(void **unused)
+{
+    (void)unused;
+    static const uint8_t counts[] = {Q_POWER_FAILURES, Q_LONG_POWER_FAILURES, Q_VOLTAGE_SAGS_L1,
+                                     Q_VOLTAGE_SAGS_L3, Q_VOLTAGE_SWELLS_L2};
+    for (size_t i = 0; i < sizeof counts; i++) {
+        assert_true(changed((enum quantity)counts[i], 3, 4, 5000));
+        assert_true(changed((enum quantity)counts[i], 4, 0, 5000));
+        assert_false(changed((enum quantity)counts[i], 4, 4, 5000));
+    }
+}
+
+static void other_values_do_not_matter(void **unused)
+{
+    (void)unused;
+    static const uint8_t others[] = {
+        Q_VOLTAGE_L1, Q_VOLTAGE_L12, Q_CURRENT_L2,     Q_ENERGY_IMPORT,   Q_REACTIVE_ENERGY_Q1,
+        Q_FREQUENCY,  Q_TARIFF,      Q_POWER_FACTOR,   Q_APPARENT_IMPORT, Q_DEMAND_QUARTER,
+        Q_FUSE_L1,    Q_LIMITER_W,   Q_CURRENT_NEUTRAL};
+    for (size_t i = 0; i < sizeof others; i++)
+        assert_false(changed((enum quantity)others[i], 0, 1000000, 1));
+}
+
+/* A quantity of power_instant that becomes known or unknown, whatever its value. */
+static void what_becomes_known_or_unknown_matters(void **unused)
+{
+    (void)unused;
+    static const struct {
+        uint8_t quantity;
+        bool matters;
+    } rows[] = {{Q_POWER, true},         {Q_VOLTAGE_L3, true},
+                {Q_CURRENT_L1, true},    {Q_VOLTAGE_L31, true},
+                {Q_ENERGY_EXPORT, true}, {Q_VOLTAGE_SAGS_L2, true},
+                {Q_APPARENT, true},      {Q_REACTIVE_ENERGY_Q4, true},
+                {Q_POWER_FACTOR, false}, {Q_FREQUENCY, false},
+                {Q_TARIFF, false},       {Q_APPARENT_IMPORT, false}};
+    struct reading unknown, known;
+    reading_clear(&unknown);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        known = unknown;
+        reading_set(&known, (enum quantity)rows[i].quantity, 0);
+        assert_int_equal(message_power_changed(&unknown, &known, 100), rows[i].matters);
+        assert_int_equal(message_power_changed(&known, &unknown, 100), rows[i].matters);
+    }
+}
+
+static void unknown_values_do_not_matter(void **unused)
+{
+    (void)unused;
+    struct reading before, now;
+    reading_clear(&before);
+    now = before;
+    for (int q = 0; q < Q_N; q++)
+        now.value[q] = 12345;
+    now.meter_time_s = now.received_s = NOON;
+    now.sequence = 7;
+    assert_false(message_power_changed(&before, &now, 1));
+}
+
+/* --- device_counters -------------------------------------------------------------------------- */
+
+static const char *counters(const struct device_counters *c)
+{
+    static char json[MESSAGE_COUNTERS_MAX];
+    struct text_out t;
+    text_init(&t, json, sizeof json);
+    message_device_counters(&t, c);
+    assert_false(t.overflow);
+    assert_json(json);
+    return json;
+}
+
+static void counters_stand_in_the_manuals_order(void **unused)
+{
+    (void)unused;
+    assert_string_equal(
+        counters(&(struct device_counters){.uptime_s = 1,
+                                           .gateway_ping_pass = 2,
+                                           .gateway_ping_fail = 3,
+                                           .internet_ping_pass = 4,
+                                           .internet_ping_fail = 5,
+                                           .telegrams_pass = 6,
+                                           .telegrams_fail = 7,
+                                           .telegrams_frame_fail = 8,
+                                           .mqtt_event_errors = 9,
+                                           .mqtt_event_connect = 10,
+                                           .mqtt_send_pass = 11,
+                                           .mqtt_send_fail = 12,
+                                           .heap_free = 13,
+                                           .heap_min_free = 14,
+                                           .heap_largest_free = 15,
+                                           .heap_failed_allocs = 16}),
+        "{\"uptime\":1,\"gw_ping_pass\":2,\"gw_ping_fail\":3,\"internet_ping_pass\":4,"
+        "\"internet_ping_fail\":5,\"telegrams_pass\":6,\"telegrams_fail\":7,"
+        "\"telegrams_frame_fail\":8,\"mqtt_event_errors\":9,\"mqtt_event_connect\":10,"
+        "\"mqtt_send_pass\":11,\"mqtt_send_fail\":12,\"heap_free\":13,"
+        "\"heap_min_free\":14,\"heap_largest_free\":15,\"heap_failed_allocs\":16}");
+}
+
+/* All members are int64_t, side by side. */
+static struct device_counters all_counters(int64_t count)
+{
+    int64_t members[sizeof(struct device_counters) / sizeof(int64_t)];
+    struct device_counters c;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        members[i] = count;
+    memcpy(&c, members, sizeof c);
+    return c;
+}
+
+static void a_counter_that_is_not_kept_is_null(void **unused)
+{
+    (void)unused;
+    struct device_counters c = all_counters(COUNTER_UNKNOWN);
+    c.mqtt_send_fail = 0;
+    const char *json = counters(&c);
+    for (const char *colon = strchr(json, ':'); colon != NULL; colon = strchr(colon + 1, ':'))
+        assert_true(strncmp(colon, ":null", 5) == 0 || strncmp(colon, ":0,", 3) == 0);
+    assert_contains(json, "\"mqtt_send_fail\":0,");
+}
+
+static void the_widest_counters_fit(void **unused)
+{
+    (void)unused;
+    struct device_counters c = all_counters(INT64_MIN);
+    assert_true(strlen(counters(&c)) > 500);
+}
+
 /* --- readings --------------------------------------------------------------------------------- */
 
 static void readings_show_what_is_known(void **unused)
@@ -497,44 +523,6 @@ static void every_standard_and_grid_has_a_name(void **unused)
             assert_contains(readings(b), expected);
         }
     free(b);
-}
-
-/* All numbers, logs and channels at their widest. */
-static void fill_numbers(struct reading *r)
-{
-    for (int q = 0; q < Q_N; q++)
-        reading_set(r, (enum quantity)q, -INT64_C(20000000000111));
-    r->meter_time_s = r->peak_time_s = INT64_C(-4102444800);
-    r->sequence = INT64_MAX;
-    r->object_errors = UINT16_MAX;
-    r->failures_n = READING_FAILURES_N;
-    r->peaks_n = READING_PEAKS_N;
-    for (int i = 0; i < READING_FAILURES_N; i++)
-        r->failures[i] = (struct reading_failure){INT64_C(-4102444800), UINT32_MAX};
-    for (int i = 0; i < READING_PEAKS_N; i++)
-        r->peaks[i] =
-            (struct reading_peak){INT64_C(-4102444800), INT64_C(-4102444800), -2000000000};
-    for (int i = 0; i < READING_MBUS_N; i++)
-        r->mbus[i] = (struct reading_mbus){.value = INT64_C(1000000000001),
-                                           .time_s = INT64_C(-4102444800),
-                                           .unit = MBUS_UNIT_WH,
-                                           .medium = 255,
-                                           .valve = 127};
-}
-
-/* The bytes of a whole telegram, shared out to all texts: n bytes for the message, the rest equally. */
-static void fill_texts(struct bench *b, uint8_t byte, size_t message)
-{
-    size_t each = (P1_TELEGRAM_MAX - message) / (TEXT_N - 1), offset = 0;
-    memset(b->buffer, byte, sizeof b->buffer);
-    for (int id = 0; id < TEXT_N; id++) {
-        size_t n = id == TEXT_MESSAGE ? message : each;
-        b->reading.text[id] = (struct reading_text){(uint16_t)offset, (uint16_t)n};
-        offset += n;
-    }
-    b->reading.standard = STANDARD_P1;
-    b->stream.telegram = b->buffer;
-    b->stream.telegram_len = sizeof b->buffer;
 }
 
 static void readings_at_all_limits_fit(void **unused)
@@ -625,6 +613,15 @@ int main(void)
         cmocka_unit_test(degraded_meter_time_is_not_used),
         cmocka_unit_test(one_clock_is_enough),
         cmocka_unit_test(no_time_is_null),
+        cmocka_unit_test(powers_matter_from_the_deadband_on),
+        cmocka_unit_test(without_a_deadband_any_difference_of_a_power_matters),
+        cmocka_unit_test(every_event_matters),
+        cmocka_unit_test(other_values_do_not_matter),
+        cmocka_unit_test(what_becomes_known_or_unknown_matters),
+        cmocka_unit_test(unknown_values_do_not_matter),
+        cmocka_unit_test(counters_stand_in_the_manuals_order),
+        cmocka_unit_test(a_counter_that_is_not_kept_is_null),
+        cmocka_unit_test(the_widest_counters_fit),
         cmocka_unit_test(readings_show_what_is_known),
         cmocka_unit_test(every_standard_and_grid_has_a_name),
         cmocka_unit_test(readings_at_all_limits_fit),

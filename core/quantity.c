@@ -1,7 +1,7 @@
 #include "quantity.h"
 
-#define QUANTITY_ROW(id, key, of_unit, digits) \
-    [Q_##id] = {.name = (key), .unit = (of_unit), .decimals = (digits)},
+#define QUANTITY_ROW(id, key, of_unit, digits, of_kind) \
+    [Q_##id] = {.name = (key), .unit = (of_unit), .decimals = (digits), .kind = (of_kind)},
 const struct quantity_info quantities[Q_N] = {QUANTITY_TABLE(QUANTITY_ROW)};
 #undef QUANTITY_ROW
 

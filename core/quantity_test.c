@@ -17,6 +17,7 @@ static void rows_are_filled(void **state)
         assert_true(quantities[q].name[0] != 0);
         assert_in_range(quantities[q].unit, 0, UNIT_N - 1);
         assert_in_range(quantities[q].decimals, 0, 3);
+        assert_in_range(quantities[q].kind, KIND_MOMENTARY, KIND_STATE);
     }
 }
 
@@ -91,6 +92,30 @@ static void phases_are_neighbours(void **state)
     }
 }
 
+/* Energies and events are counters, and only they; momentary is what has a unit that can be averaged. */
+static void kinds_fit_their_units(void **state)
+{
+    (void)state;
+    for (int q = 0; q < Q_N; q++) {
+        enum quantity_unit unit = quantities[q].unit;
+        bool counts = unit == UNIT_WH || unit == UNIT_VARH || unit == UNIT_COUNT;
+        bool is_factor = strncmp(quantities[q].name, "power_factor", 12) == 0;
+        if ((quantities[q].kind == KIND_COUNTER) != counts)
+            fail_msg("%s", quantities[q].name);
+        if (quantities[q].kind == KIND_MOMENTARY && !is_factor && (unit < UNIT_W || unit > UNIT_HZ))
+            fail_msg("%s", quantities[q].name);
+    }
+}
+
+static void phases_are_of_one_kind(void **state)
+{
+    (void)state;
+    for (int q = 0; q < Q_N; q++)
+        if (strstr(quantities[q].name, "_l1_") || ends_in(quantities[q].name, "_l1"))
+            for (int i = 1; i <= 2; i++)
+                assert_int_equal(quantities[q + i].kind, quantities[q].kind);
+}
+
 static void units_have_names(void **state)
 {
     (void)state;
@@ -106,9 +131,10 @@ static void units_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_filled),      cmocka_unit_test(names_are_unique),
-        cmocka_unit_test(names_are_snake_case), cmocka_unit_test(names_end_in_their_unit),
-        cmocka_unit_test(one_scale_for_a_unit), cmocka_unit_test(phases_are_neighbours),
+        cmocka_unit_test(rows_are_filled),       cmocka_unit_test(names_are_unique),
+        cmocka_unit_test(names_are_snake_case),  cmocka_unit_test(names_end_in_their_unit),
+        cmocka_unit_test(one_scale_for_a_unit),  cmocka_unit_test(phases_are_neighbours),
+        cmocka_unit_test(kinds_fit_their_units), cmocka_unit_test(phases_are_of_one_kind),
         cmocka_unit_test(units_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,29 +72,36 @@ static bool is_clean_hex(const uint8_t *p, size_t n)
     return true;
 }
 
+const uint8_t *reading_text_bytes(const struct reading *r, enum reading_text_id id,
+                                  const uint8_t *telegram, size_t telegram_len, size_t *n)
+{
+    struct reading_text t = r->text[id];
+    bool inside = t.offset <= telegram_len && t.length <= telegram_len - t.offset;
+    *n = inside ? t.length : 0;
+    return *n ? telegram + t.offset : NULL;
+}
+
 size_t reading_text(const struct reading *r, enum reading_text_id id, const uint8_t *telegram,
                     size_t telegram_len, char *out, size_t cap)
 {
-    struct reading_text t = r->text[id];
-    size_t used = 0;
+    size_t used = 0, n;
     if (cap == 0)
         return 0;
-    if (t.offset <= telegram_len && t.length <= telegram_len - t.offset) {
-        const uint8_t *p = telegram + t.offset;
-        bool hex = texts[id].hex && r->standard == STANDARD_P1 && is_clean_hex(p, t.length);
-        size_t n = hex ? t.length / 2u : t.length;
-        for (size_t i = 0; i < n; i++) {
-            uint8_t c = text_byte(p, i, hex);
-            if (is_control(c))
-                c = '?';
-            if (cap - used < (c < 0x80 ? 2u : 3u))
-                break;
-            if (c < 0x80) {
-                out[used++] = (char)c;
-            } else {
-                out[used++] = (char)(0xC0 | c >> 6);
-                out[used++] = (char)(0x80 | (c & 0x3F));
-            }
+    const uint8_t *p = reading_text_bytes(r, id, telegram, telegram_len, &n);
+    bool hex = texts[id].hex && r->standard == STANDARD_P1 && is_clean_hex(p, n);
+    if (hex)
+        n /= 2;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = text_byte(p, i, hex);
+        if (is_control(c))
+            c = '?';
+        if (cap - used < (c < 0x80 ? 2u : 3u))
+            break;
+        if (c < 0x80) {
+            out[used++] = (char)c;
+        } else {
+            out[used++] = (char)(0xC0 | c >> 6);
+            out[used++] = (char)(0x80 | (c & 0x3F));
         }
     }
     out[used] = 0;

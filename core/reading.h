@@ -149,6 +149,11 @@ static inline void reading_unset(struct reading *r, enum quantity q)
     r->known[(unsigned)q >> 5] &= ~(UINT32_C(1) << ((unsigned)q & 31));
 }
 
+/* The bytes of text `id` as they stand in the telegram, *n of them; NULL and 0 where there are none, or the slice
+ * lies outside. */
+const uint8_t *reading_text_bytes(const struct reading *r, enum reading_text_id id,
+                                  const uint8_t *telegram, size_t telegram_len, size_t *n);
+
 /* Copies text `id` of the telegram into `out` as a string, and returns its length.
  * P1 texts printed as hex are decoded; what is not clean hex is shown raw.  Control bytes become
  * '?', bytes from 0x80 on are taken as Latin-1 and written as UTF-8, so `out` is always valid UTF-8.

@@ -3,6 +3,7 @@
  * The last byte chooses the chunks and the one before it the size of the buffer, so that plain
  * telegrams serve as first inputs.
  */
+#include "core/messages.h"
 #include "core/p1.h"
 
 #include "fuzz.h"
@@ -14,6 +15,19 @@ struct run {
     struct reading reading;
     uint32_t digest; /* of all events, with their telegrams and readings */
 };
+
+/* Whatever a telegram says, its message fits. */
+static uint32_t digest_meter(const struct run *r, uint32_t so_far)
+{
+    static char buffer[MESSAGE_METER_MAX];
+    const struct p1_stream *s = &r->stream;
+    struct text_out message;
+    text_init(&message, buffer, sizeof buffer);
+    message_meter(&message, &r->reading, s->telegram, s->telegram_len);
+    demand(!message.overflow);
+    uint32_t meter = message_meter_digest(&r->reading, s->telegram, s->telegram_len);
+    return digest(digest(so_far, buffer, message.length), &meter, sizeof meter);
+}
 
 static void note(struct run *r, enum p1_event event)
 {
@@ -35,6 +49,7 @@ static void note(struct run *r, enum p1_event event)
         r->digest = digest(r->digest, text, length);
     }
     r->digest = digest(r->digest, s->telegram, s->telegram_len);
+    r->digest = digest_meter(r, r->digest);
 }
 
 static void feed(struct run *r, const uint8_t *p, size_t n, size_t cap, uint8_t chunks)
