@@ -21,6 +21,8 @@ const struct http_route api_routes[] = {
      "reconnects to the network (soft), or sets all settings back (factory)", api_serve_reset, NULL},
     {"/api/v1/password", HTTP_POST, HTTP_LOGIN,
      "chooses another password for the page; the one until now is asked for", api_serve_password, NULL},
+    {"/api/v1/mqtt/certificate", HTTP_GET | HTTP_POST, HTTP_LOGIN,
+     "what identifies the box to a broker; POST puts the owner's own in its place", api_serve_certificate, NULL},
     {"/api/v1/telegram", HTTP_GET, HTTP_LOGIN,
      "the latest telegram, byte for byte", api_serve_telegram, NULL},
     {"/api/v1/readings", HTTP_GET, HTTP_LOGIN,

@@ -7,22 +7,25 @@
 #include "identity.h"
 #include "modbus_tcp.h"
 #include "mqtt.h"
+#include "reach.h"
 #include "settings.h"
 
 enum { API_ROUTES_MAX = 64 };
 
 /* What was last seen of the state, to tell when it changes. */
 struct api_seen {
-    int meter, stale, modbus_clients, mqtt, mqtt_refused, revision;
+    int meter, stale, modbus_clients, mqtt, mqtt_refused, router, internet, revision;
 };
 
 /* What the API looks at.  Modules come and go with the configuration, so their places are given. */
 struct api {
     struct loop *loop;
     struct meter *meter;
+    const struct reach *reach;
     struct modbus_tcp *const *modbus; /* *modbus NULL: off */
     struct mqtt *const *mqtt;         /* *mqtt NULL: off */
     const struct mqtt_counters *mqtt_counters;
+    const struct outbox *outbox;
     const char *mqtt_refusal;
     struct settings *settings;
     struct identity *identity;
@@ -30,12 +33,14 @@ struct api {
     struct http *const *http;
     const char *input;                  /* URL of the meter */
     void (*reconnect)(struct api *api); /* soft reset */
+    void (*forget)(struct api *api);    /* factory reset: what is no setting and goes, too */
     /* private */
     struct history history;
     struct meter_listener listener;
     struct loop_timer tick;
     struct api_live *streams;
-    struct password_change *password; /* under way; NULL: none */
+    struct password_change *password;       /* under way; NULL: none */
+    struct certificate_change *certificate; /* the same */
     struct api_seen seen;
     struct http_route routes[API_ROUTES_MAX]; /* those of the table, and the files of the page */
     size_t route_count;
@@ -53,6 +58,9 @@ void api_stop(struct api *api);
 /* The State object of GET /api/v1/status.  NULL: out of memory. */
 json_t *api_state(const struct api *api);
 
+/* UTC seconds as text of ISO 8601; null: unknown. */
+json_t *api_time(int64_t utc_s);
+
 /* The OpenAPI 3.1 document, made from the tables of routes and settings.  NULL: out of memory. */
 json_t *api_openapi(void);
 
@@ -68,13 +76,21 @@ void api_serve_live(struct http_request *r, void *context);
 void api_serve_openapi(struct http_request *r, void *context);
 void api_serve_metrics(struct http_request *r, void *context);
 void api_serve_password(struct http_request *r, void *context);
+void api_serve_certificate(struct http_request *r, void *context);
 void api_serve_file(struct http_request *r, void *context);
 
-/* Of api_password, after a factory reset: the label's password opens again, and nobody is locked; then answers. */
+/* Of api_password, after a factory reset: the label's password opens again, nobody is locked, and the device's own
+ * certificate is shown to brokers; then answers. */
 void api_reset_password(struct http_request *r, struct api *api);
 
 /* Waits for a change of the password that is under way, and answers it. */
 void api_password_close(struct api *api);
+
+/* Of api_certificate: from now on the owner's own key and certificate are shown to brokers; "" and "": the device's. */
+void api_use_certificate(struct api *api, const char *key, const char *certificate);
+
+/* Waits for a change of the certificate that is under way, and answers it. */
+void api_certificate_close(struct api *api);
 
 /* Of api_live: an event for all streams; and what they need each second. */
 void api_live_reading(struct api *api);

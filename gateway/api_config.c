@@ -1,5 +1,7 @@
 /* api_config.c - what changes something: configuration, reset, firmware. */
 #include "api.h"
+#include "heap.h"
+#include "update.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,10 +61,12 @@ static void on_config_done(struct settings_change *change, enum settings_result 
 static void on_reset_done(struct settings_change *change, enum settings_result result)
 {
     struct config_change *c = CONTAINER_OF(change, struct config_change, change);
-    if (result == SETTINGS_DONE)
+    if (result == SETTINGS_DONE) {
+        c->api->forget(c->api);
         api_reset_password(c->request, c->api);
-    else
+    } else {
         answer_failure(c->request, change, result);
+    }
     free(c);
 }
 
@@ -70,7 +74,7 @@ static void on_reset_done(struct settings_change *change, enum settings_result r
 static void begin_change(struct http_request *r, struct api *api, json_t *patch,
                          void (*done)(struct settings_change *, enum settings_result))
 {
-    struct config_change *c = calloc(1, sizeof *c);
+    struct config_change *c = heap_new(sizeof *c);
     if (!c) {
         json_decref(patch);
         http_answer_wait(r, 503, "out of memory", 10);
@@ -133,16 +137,14 @@ void api_serve_reset(struct http_request *r, void *context)
 
 void api_serve_firmware(struct http_request *r, void *context)
 {
+    char error[UPDATE_ERROR_MAX];
     (void)context;
-    if (strcmp(r->method, "POST") == 0)
-        http_answer_problem(r, 409,
-                            "managed by the package manager: update the package "
-                            "smart-connect there",
-                            NULL);
+    if (strcmp(r->method, "POST") == 0 && !update_from_upload(error))
+        http_answer_problem(r, 409, error, NULL);
     else
         http_answer_json(r, 200,
                          json_pack("{s:s, s:s, s:s, s:[], s:n, s:n}", "Version",
-                                   SMART_CONNECT_VERSION, "ManagedBy", "package-manager", "State",
+                                   SMART_CONNECT_VERSION, "ManagedBy", update_managed_by(), "State",
                                    "idle", "Slots", "Progress", "Result"),
                          NULL);
 }

@@ -1,6 +1,7 @@
 /* api_live.c - the stream of events: readings as they come, the state when it changes and every five seconds. */
 #include "api.h"
 #include "core/messages.h"
+#include "heap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static void on_gone(struct http_stream *s)
 void api_serve_live(struct http_request *r, void *context)
 {
     struct api *api = context;
-    struct api_live *live = calloc(1, sizeof *live);
+    struct api_live *live = heap_new(sizeof *live);
     if (!live) {
         http_answer_wait(r, 503, "out of memory", 10);
         return;
@@ -89,6 +90,12 @@ void api_live_reading(struct api *api)
     }
 }
 
+/* -1: not known. */
+static int reached(struct reach_state s)
+{
+    return s.known ? s.ok : -1;
+}
+
 /* What makes a person look: all of it small numbers, so that two states can be compared. */
 static struct api_seen see(const struct api *api)
 {
@@ -97,6 +104,8 @@ static struct api_seen see(const struct api *api)
                              .modbus_clients = *api->modbus ? modbus_tcp_clients(*api->modbus) : -1,
                              .mqtt = *api->mqtt ? mqtt_is_connected(*api->mqtt) : -1,
                              .mqtt_refused = api->mqtt_refusal[0] != 0,
+                             .router = reached(reach_gateway(api->reach)),
+                             .internet = reached(reach_internet(api->reach)),
                              .revision = (int)api->settings->revision};
 }
 

@@ -65,15 +65,20 @@ static void put_head(struct text_out *out, const char *name, const char *help, c
     text_char(out, '\n');
 }
 
+static void put_label(struct text_out *out, const char *label, const char *value)
+{
+    text_put(out, label);
+    text_char(out, '=');
+    text_json_string(out, value);
+}
+
 static void put_name(struct text_out *out, const char *name, const char *label, const char *value)
 {
     text_put(out, PREFIX);
     text_put(out, name);
     if (label[0]) {
         text_char(out, '{');
-        text_put(out, label);
-        text_char(out, '=');
-        text_json_string(out, value);
+        put_label(out, label, value);
         text_char(out, '}');
     }
     text_char(out, ' ');
@@ -183,16 +188,53 @@ static void put_modbus(struct text_out *out, const struct api *api)
 static void put_mqtt(struct text_out *out, const struct api *api)
 {
     static const char name[] = "mqtt_messages_total";
+    static const char commands[] = "mqtt_commands_total";
     const struct mqtt_counters *q = api->mqtt_counters;
+    const struct outbox_counts waiting = outbox_get_counts(api->outbox);
     put_one(out, "mqtt_connected", "1 while a broker takes messages", "gauge",
             *api->mqtt && mqtt_is_connected(*api->mqtt), 0);
     put_one(out, "mqtt_connects_total", "connections that a broker accepted", "counter",
-            (int64_t)q->connects, 0);
+            (int64_t)q->link.connects, 0);
     put_one(out, "mqtt_errors_total", "failed attempts and lost connections", "counter",
-            (int64_t)q->event_errors, 0);
+            (int64_t)q->link.event_errors, 0);
     put_head(out, name, "messages, by what became of them", "counter");
-    put_sample(out, name, "result", "sent", (int64_t)q->sent, 0);
-    put_sample(out, name, "result", "dropped", (int64_t)q->dropped, 0);
+    put_sample(out, name, "result", "acknowledged", (int64_t)q->link.send_pass, 0);
+    put_sample(out, name, "result", "failed", (int64_t)q->link.send_fail, 0);
+    put_one(out, "mqtt_readings_waiting", "for the broker", "gauge", (int64_t)waiting.waiting, 0);
+    put_one(out, "mqtt_readings_disk_bytes", "that they take", "gauge", waiting.disk_bytes, 0);
+    put_one(out, "mqtt_readings_late_total", "readings sent after their time", "counter",
+            (int64_t)waiting.sent_late, 0);
+    put_one(out, "mqtt_readings_dropped_total", "readings that never reached the broker", "counter",
+            (int64_t)waiting.dropped, 0);
+    put_head(out, commands, "commands from the broker", "counter");
+    put_sample(out, commands, "result", "done", (int64_t)q->commands_done, 0);
+    put_sample(out, commands, "result", "refused", (int64_t)mqtt_refused_commands(q), 0);
+}
+
+static void put_ping(struct text_out *out, const char *target, const char *result, uint64_t count)
+{
+    text_put(out, PREFIX "ping_total{");
+    put_label(out, "target", target);
+    text_char(out, ',');
+    put_label(out, "result", result);
+    text_put(out, "} ");
+    text_decimal(out, (int64_t)count, 0);
+    text_char(out, '\n');
+}
+
+static void put_pings(struct text_out *out, const struct api *api)
+{
+    const struct {
+        const char *name;
+        struct reach_state state;
+    } targets[] = {{"gateway", reach_gateway(api->reach)}, {"internet", reach_internet(api->reach)}};
+    put_head(out, "ping_total", "attempts to reach a target, by what became of them", "counter");
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        if (!targets[i].state.on)
+            continue;
+        put_ping(out, targets[i].name, "pass", targets[i].state.pass);
+        put_ping(out, targets[i].name, "fail", targets[i].state.fail);
+    }
 }
 
 /* /proc/self/statm: pages in all, pages resident, ... */
@@ -239,6 +281,7 @@ void api_serve_metrics(struct http_request *r, void *context)
     put_telegrams(&out, api);
     put_modbus(&out, api);
     put_mqtt(&out, api);
+    put_pings(&out, api);
     put_process(&out, api);
     http_answer_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", out.buffer, out.length);
 }

@@ -1,5 +1,6 @@
-/* api_password.c - the owner's own password: chosen, and taken back by a factory reset. */
+/* api_password.c - the owner's own password: chosen, and taken back by a factory reset, as is his certificate. */
 #include "api.h"
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@ struct password_change {
     struct worker_job job;
     struct http_request *request;
     struct api *api;
-    bool reset; /* back to the label's */
+    bool reset; /* back to the label's, and to the device's certificate */
     char old[LOGIN_PASSWORD_MAX + 1], chosen[LOGIN_PASSWORD_MAX + 1];
     char hash_now[LOGIN_HASH_MAX], hash[LOGIN_HASH_MAX];
     bool old_is_right;
@@ -29,7 +30,8 @@ static void run_change(struct worker_job *job)
         return;
     if (!p->reset && !login_hash(p->chosen, p->hash))
         p->error = ENOMEM;
-    else if (!identity_keep_password(p->api->state_dir, p->hash))
+    else if (!identity_keep_password(p->api->state_dir, p->hash) ||
+             (p->reset && !identity_keep_mqtt(p->api->state_dir, "", "")))
         p->error = errno;
 }
 
@@ -46,11 +48,11 @@ static void refuse(struct http_request *r, const char *pointer, const char *deta
 static void answer_not_kept(struct http_request *r, int error, bool reset)
 {
     char detail[160];
-    snprintf(
-        detail, sizeof detail,
-        reset ? "the settings are those of the factory, but the password cannot be: %s; try again"
-              : "the password cannot be kept: %s; it was not changed",
-        strerror(error));
+    snprintf(detail, sizeof detail,
+             reset ? "the settings are those of the factory, but password and certificate cannot "
+                     "be: %s; try again"
+                   : "the password cannot be kept: %s; it was not changed",
+             strerror(error));
     http_answer_problem(r, error == ENOSPC || error == EDQUOT ? 507 : 500, detail, NULL);
 }
 
@@ -61,8 +63,10 @@ static void use_password(struct password_change *p)
     auth_use_hash(&h->auth, identity_hash(p->api->identity));
     http_end_streams(h);
     log_info("http", "the password is %s", p->reset ? "the label's again" : "changed");
-    if (p->reset)
+    if (p->reset) {
         auth_forget_locks(&h->auth);
+        api_use_certificate(p->api, "", "");
+    }
     http_answer_json(p->request, p->reset ? 202 : 200,
                      json_pack("{s:s}", "Result", p->reset ? "factory settings" : "changed"), NULL);
 }
@@ -91,9 +95,11 @@ static void on_changed(struct worker_job *job)
 /* NULL: one is under way, or memory is out, and that was answered. */
 static struct password_change *make_change(struct http_request *r, struct api *api, bool reset)
 {
-    struct password_change *p = api->password ? NULL : calloc(1, sizeof *p);
+    bool waits = api->password || api->certificate; /* a factory reset is about both */
+    struct password_change *p = waits ? NULL : heap_new(sizeof *p);
     if (!p) {
-        http_answer_wait(r, 503, "another change of the password is under way; try again", 1);
+        http_answer_wait(r, 503,
+                         "another change of password or certificate is under way; try again", 1);
         return NULL;
     }
     p->job = (struct worker_job){.run = run_change, .done = on_changed};

@@ -23,14 +23,13 @@ static json_t *counter(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static json_t *time_json(void)
+json_t *api_time(int64_t utc_s)
 {
     char text[32];
     struct tm utc;
-    time_t now_s = (time_t)wall_clock_s();
-    if (wall_clock_s() == READING_NO_TIME)
+    time_t s = (time_t)utc_s;
+    if (utc_s == READING_NO_TIME || s != utc_s || !gmtime_r(&s, &utc)) /* time_t may end with 2038 */
         return json_null();
-    gmtime_r(&now_s, &utc);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return json_string(text);
 }
@@ -101,12 +100,18 @@ static json_t *list_of(size_t count, const char (*text)[ADDRESS_TEXT_MAX])
     return list;
 }
 
-static json_t *network_json(const struct host_net *net)
+static json_t *reached(struct reach_state s)
 {
-    return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o}", "Ok", host_net_has_address(net), "Managed",
-                     0, "HostName", net->host_name, "Addresses",
+    return s.known ? json_boolean(s.ok) : json_null();
+}
+
+static json_t *network_json(const struct api *api, const struct host_net *net)
+{
+    return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o, s:o}", "Ok", host_net_has_address(net),
+                     "Managed", 0, "HostName", net->host_name, "Addresses",
                      list_of(net->address_count, net->address), "Gateway",
-                     text_or_null(net->gateway), "DNS", list_of(net->dns_count, net->dns));
+                     text_or_null(net->gateway), "GatewayOk", reached(reach_gateway(api->reach)),
+                     "DNS", list_of(net->dns_count, net->dns));
 }
 
 /* SPEC 9, by what is known here: is there meter data, is there an address. */
@@ -124,7 +129,7 @@ static json_t *led_json(bool data, bool address)
 
 /* --- doors ------------------------------------------------------------------------------------ */
 
-static json_t *mqtt_json(const struct api *api)
+static json_t *mqtt_connection_json(const struct api *api)
 {
     const struct mqtt *m = *api->mqtt;
     if (!m)
@@ -135,6 +140,22 @@ static json_t *mqtt_json(const struct api *api)
     return json_pack("{s:b, s:s, s:s, s:i, s:s}", "Ok", mqtt_is_connected(m), "State",
                      mqtt_is_connected(m) ? "connected" : "connecting", "Host", mqtt_broker_host(m),
                      "Port", mqtt_broker_port(m), "Detail", mqtt_problem(m));
+}
+
+/* How the broker is spoken to, and what waits for it. */
+static json_t *mqtt_json(const struct api *api)
+{
+    const struct mqtt *m = *api->mqtt;
+    const struct outbox_counts waiting = outbox_get_counts(api->outbox);
+    const struct mqtt_link *link = m && mqtt_is_connected(m) ? mqtt_link_of(m) : NULL;
+    json_t *mqtt = mqtt_connection_json(api);
+    json_object_set_new(mqtt, "Version", link ? json_string(mqtt_link_version(link)) : json_null());
+    json_object_set_new(mqtt, "TLS", link ? json_boolean(mqtt_link_is_secure(link)) : json_null());
+    json_object_set_new(mqtt, "Waiting", counter(waiting.waiting));
+    json_object_set_new(mqtt, "DiskBytes", json_integer((json_int_t)waiting.disk_bytes));
+    json_object_set_new(mqtt, "KeepProblem", text_or_null(outbox_problem(api->outbox)));
+    json_object_set_new(mqtt, "LastRefusal", text_or_null(m ? mqtt_last_refusal(m) : ""));
+    return mqtt;
 }
 
 static json_t *clients_json(const struct modbus_tcp *m)
@@ -172,12 +193,20 @@ static json_t *session_json(const struct api *api)
     return json_pack("{s:o}", "Address", text_or_null(address));
 }
 
+/* Who is not asked has no counts: null, not 0. */
+static void add_pings(json_t *counters, const char *pass, const char *fail, struct reach_state s)
+{
+    json_object_set_new(counters, pass, s.on ? counter(s.pass) : json_null());
+    json_object_set_new(counters, fail, s.on ? counter(s.fail) : json_null());
+}
+
 static json_t *counters_json(const struct api *api)
 {
     const struct meter_counters c = meter_get_counters(api->meter);
     const struct modbus_tcp_counters m =
         *api->modbus ? modbus_tcp_get_counters(*api->modbus) : (struct modbus_tcp_counters){0};
     const struct mqtt_counters *q = api->mqtt_counters;
+    const struct outbox_counts outbox = outbox_get_counts(api->outbox);
     const struct http *h = *api->http;
     const struct {
         const char *name;
@@ -196,10 +225,14 @@ static json_t *counters_json(const struct api *api)
         {"modbus_replaced", m.replaced},
         {"modbus_dropped_idle", m.dropped_idle},
         {"modbus_bad_frames", m.bad_frames + m.foreign_frames},
-        {"mqtt_event_connect", q->connects},
-        {"mqtt_event_errors", q->event_errors},
-        {"mqtt_send_pass", q->sent},
-        {"mqtt_send_fail", q->dropped},
+        {"mqtt_event_connect", q->link.connects},
+        {"mqtt_event_errors", q->link.event_errors},
+        {"mqtt_send_pass", q->link.send_pass},
+        {"mqtt_send_fail", q->link.send_fail},
+        {"mqtt_sent_late", outbox.sent_late},
+        {"mqtt_dropped", outbox.dropped},
+        {"mqtt_commands", q->commands_done},
+        {"mqtt_commands_refused", mqtt_refused_commands(q)},
         {"http_requests", h ? h->counters.requests : 0},
         {"http_refused_connections", h ? h->places.refused : 0},
         {"logins_failed", h ? h->auth.throttle.failures : 0},
@@ -207,6 +240,8 @@ static json_t *counters_json(const struct api *api)
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         json_object_set_new(object, counters[i].name, counter(counters[i].value));
+    add_pings(object, "gw_ping_pass", "gw_ping_fail", reach_gateway(api->reach));
+    add_pings(object, "internet_ping_pass", "internet_ping_fail", reach_internet(api->reach));
     return object;
 }
 
@@ -217,14 +252,15 @@ json_t *api_state(const struct api *api)
     struct host_net net;
     host_net_read(&net);
     return json_pack(
-        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:n}, s:o, s:o, s:o, s:o, s:{s:o, "
+        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:{s:o, "
         "s:i}, s:o, "
         "s:{s:s, s:i}}",
         "Serial", api->identity->serial, "Mac", text_or_null(api->identity->mac), "Product",
-        "Smart Connect", "Time", time_json(), "Uptime",
+        "Smart Connect", "Time", api_time(wall_clock_s()), "Uptime",
         (json_int_t)(api->loop->now_ms - api->started_ms) / 1000, "Meter", meter_json(api), "Link",
-        "Ok", net.link, "Interface", text_or_null(net.interface), "Network", network_json(&net),
-        "Internet", "Ok", "MQTT", mqtt_json(api), "Modbus", modbus_json(api), "Led",
+        "Ok", net.link, "Interface", text_or_null(net.interface), "Network",
+        network_json(api, &net), "Internet", "Ok", reached(reach_internet(api->reach)), "MQTT",
+        mqtt_json(api), "Modbus", modbus_json(api), "Led",
         led_json(!meter_is_stale(api->meter), host_net_has_address(&net)), "Session",
         session_json(api), "Configuration", "Problem", text_or_null(api->settings->problem),
         "Revision", (int)api->settings->revision, "Counters", counters_json(api), "Versions",

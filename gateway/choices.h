@@ -4,11 +4,12 @@
 
 enum { CHOICES_MAX = 200 };
 
-/* Names by value, NULL at the end, of the enums derive_grid, derive_current, word_order, unknown_policy and
- * stale_policy. */
-extern const char *const choices_grid[], *const choices_current[], *const choices_word_order[],
-                                                                       *const choices_unknown[],
-                                                                           *const choices_stale[];
+/* Names by value, NULL at the end, of the enums derive_grid, derive_current, mqtt_profile, word_order,
+ * unknown_policy and stale_policy. */
+extern const char *const choices_grid[],
+    *const choices_current[], *const choices_profile[], *const choices_word_order[],
+                                                            *const choices_unknown[],
+                                                                *const choices_stale[];
 
 /* Writes the names of all register maps, or simulated meters, each behind a blank; cut where they do
  * not fit. */

@@ -2,13 +2,14 @@
 #include "commands.h"
 #include "core/messages.h"
 #include "decoder.h"
+#include "home_assistant.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static char buffer[MESSAGE_READINGS_MAX];
+static char buffer[HOME_ASSISTANT_CONFIG_MAX]; /* the longest format */
 
 static void print_message(struct text_out *out)
 {
@@ -28,13 +29,52 @@ static void print_json(struct decoder *d, const struct reading *r, const uint8_t
     print_message(&out);
 }
 
+/* A message that shows texts, too. */
+typedef void message_with_texts(struct text_out *out, const struct reading *r,
+                                const uint8_t *telegram, size_t length);
+
+static void print_with_texts(message_with_texts *message, const struct reading *r,
+                             const uint8_t *telegram, size_t length)
+{
+    struct text_out out;
+    text_init(&out, buffer, sizeof buffer);
+    message(&out, r, telegram, length);
+    print_message(&out);
+}
+
 static void print_readings(struct decoder *d, const struct reading *r, const uint8_t *telegram,
                            size_t length)
 {
+    (void)d;
+    print_with_texts(message_readings, r, telegram, length);
+}
+
+static void print_meter(struct decoder *d, const struct reading *r, const uint8_t *telegram,
+                        size_t length)
+{
+    (void)d;
+    print_with_texts(message_meter, r, telegram, length);
+}
+
+/* What Home Assistant would be told by a gateway that has only this telegram, and no serial number. */
+static void print_home_assistant(struct decoder *d, const struct reading *r,
+                                 const uint8_t *telegram, size_t length)
+{
+    static const struct home_assistant_settings settings = {
+        .prefix = "homeassistant",
+        .serial = "000000000000",
+        .base = "devices/default/smart-connect/000000000000",
+        .pace_s = 10,
+        .commands = true,
+        .page = ""};
+    static struct meter_snapshot latest;
     struct text_out out;
     (void)d;
+    latest.reading = *r;
+    latest.telegram_len = length;
+    memcpy(latest.telegram, telegram, length);
     text_init(&out, buffer, sizeof buffer);
-    message_readings(&out, r, telegram, length);
+    home_assistant_config(&out, &settings, &latest);
     print_message(&out);
 }
 
@@ -72,7 +112,11 @@ static const struct format {
     const char *name;
     void (*print)(struct decoder *d, const struct reading *r, const uint8_t *telegram,
                   size_t length);
-} formats[] = {{"json", print_json}, {"table", print_table}, {"readings", print_readings}};
+} formats[] = {{"json", print_json},
+               {"table", print_table},
+               {"readings", print_readings},
+               {"meter", print_meter},
+               {"home-assistant", print_home_assistant}};
 
 static const struct format *find_format(const char *name)
 {
@@ -84,11 +128,15 @@ static const struct format *find_format(const char *name)
 
 static void print_decode_help(void)
 {
-    printf("usage: smart-connect decode [--format json|table|readings] [FILE|-]\n\n"
+    printf("usage: smart-connect decode [--format json|table|readings|meter|home-assistant] "
+           "[FILE|-]\n\n"
            "Reads P1 telegrams or TIC frames from a file or standard input.\n\n"
            "  json      a power_instant object per valid telegram, one line each (the default)\n"
            "  readings  everything the telegram holds, one object a line\n"
-           "  table     the same for people\n\n"
+           "  table     the same for people\n"
+           "  meter     what power_instant leaves out, one object a line: the message of MQTT\n"
+           "  home-assistant\n"
+           "            the discovery message that tells Home Assistant of this meter\n\n"
            "Counts and complaints go to standard error.  Exit 1 if no telegram was valid.\n");
 }
 
@@ -109,8 +157,9 @@ int command_decode(int argc, char **argv)
             return command_option_error("decode", flag, argv);
         format = find_format(optarg);
         if (!format)
-            return command_usage_error("decode", "--format \"%.40s\": use json, table or readings",
-                                       optarg);
+            return command_usage_error(
+                "decode", "--format \"%.40s\": use json, table, readings, meter or home-assistant",
+                optarg);
     }
     if (optind + 1 < argc)
         return command_usage_error("decode", "one file at a time, not also \"%.60s\"",

@@ -148,6 +148,34 @@ static const char *read_password(const char *path, char password[static CONFIG_T
     return problem;
 }
 
+/* --mqtt-ca: a pin, or a file of certificates.  NULL: `ca` has it in its usual form. */
+static const char *read_ca(const char *option, char ca[static CONFIG_LONG_TEXT_MAX],
+                           char error[static BROKER_TLS_ERROR_MAX])
+{
+    static const char pin[] = "sha256:";
+    FILE *f = NULL;
+    snprintf(ca, CONFIG_LONG_TEXT_MAX, "%s", option);
+    if (option[0] && strncmp(option, pin, strlen(pin)) != 0) {
+        f = fopen(option, "re");
+        if (!f)
+            return strerror(errno);
+        size_t n = fread(ca, 1, CONFIG_LONG_TEXT_MAX - 1, f);
+        bool all = n < CONFIG_LONG_TEXT_MAX - 1;
+        ca[n] = 0;
+        fclose(f);
+        if (!all || strlen(ca) != n)
+            return "no file of certificates: too long, or not text";
+    }
+    return ca[0] == 0 || broker_tls_check_ca(ca, error) ? NULL : error;
+}
+
+static bool refuse_file(const char *option, const char *path, const char *problem)
+{
+    if (problem)
+        (void)command_usage_error("run", "--%s %s: %s", option, path, problem);
+    return !problem;
+}
+
 /* What flags and device file say becomes the default of the user configuration. */
 static bool make_defaults(struct gateway *g)
 {
@@ -156,10 +184,9 @@ static bool make_defaults(struct gateway *g)
     const char *problem = read_password(o->mqtt_password_file, g->defaults.mqtt_password);
     if (!problem && o->mqtt_password_file[0] && !o->mqtt_username[0])
         problem = "of no use without --mqtt-username";
-    if (problem)
-        (void)command_usage_error("run", "--mqtt-password-file %s: %s", o->mqtt_password_file,
-                                  problem);
-    return !problem;
+    char why[BROKER_TLS_ERROR_MAX];
+    return refuse_file("mqtt-password-file", o->mqtt_password_file, problem) &&
+           refuse_file("mqtt-ca", o->mqtt_ca, read_ca(o->mqtt_ca, g->defaults.mqtt_ca, why));
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -227,6 +254,7 @@ static void start_live(struct gateway *g)
                             .modbus = &g->modbus,
                             .mqtt = &g->mqtt,
                             .mqtt_counters = &g->mqtt_counters,
+                            .outbox = g->outbox,
                             .http = g->http};
     live_start(&g->live);
 }

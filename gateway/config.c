@@ -53,7 +53,7 @@ static int choice_by_name(const struct config_row *row, const char *name)
 static void set_fallback(const struct config_row *row, struct config *c)
 {
     if (row->type == CONFIG_TEXT)
-        snprintf(text_of(row, c), CONFIG_TEXT_MAX, "%s", row->fallback);
+        snprintf(text_of(row, c), row->size, "%s", row->fallback);
     else if (row->type == CONFIG_NUMBER)
         *number_of(row, c) = (int)strtol(row->fallback, NULL, 10);
     else if (row->type == CONFIG_CHOICE)
@@ -66,7 +66,7 @@ static void set_fallback(const struct config_row *row, struct config *c)
 static void copy_option(const struct config_row *row, struct config *c, const struct options *o)
 {
     const char *from = (const char *)o + row->option - 1;
-    memcpy(text_of(row, c), from, row->type == CONFIG_TEXT ? CONFIG_TEXT_MAX : sizeof(int));
+    memcpy(text_of(row, c), from, row->size);
 }
 
 void config_defaults(struct config *c, const struct options *o)
@@ -84,10 +84,10 @@ void config_defaults(struct config *c, const struct options *o)
 
 /* --- one value -------------------------------------------------------------------------------- */
 
-static bool has_control_characters(const char *text, size_t length)
+static bool has_control_characters(const char *text, size_t length, const char *but)
 {
     for (size_t i = 0; i < length; i++)
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7F)
+        if (((unsigned char)text[i] < ' ' && !(text[i] && strchr(but, text[i]))) || text[i] == 0x7F)
             return true;
     return false;
 }
@@ -95,7 +95,7 @@ static bool has_control_characters(const char *text, size_t length)
 static bool set_text(const struct config_row *row, struct config *c, const json_t *value,
                      char detail[static CONFIG_DETAIL_MAX])
 {
-    char text[CONFIG_TEXT_MAX] = {0};
+    char text[CONFIG_LONG_TEXT_MAX] = {0};
     if (!json_is_string(value)) {
         snprintf(detail, CONFIG_DETAIL_MAX, "must be a text in quotes");
         return false;
@@ -110,13 +110,13 @@ static bool set_text(const struct config_row *row, struct config *c, const json_
         return false;
     }
     memcpy(text, json_string_value(value), n + 1);
-    bool good = !has_control_characters(text, n);
+    bool good = !has_control_characters(text, n, row->lines ? "\r\n" : "");
     if (!good)
         snprintf(detail, CONFIG_DETAIL_MAX, "must not hold control characters");
     else if (n && row->check)
         good = row->check(text, detail);
     if (good) {
-        memcpy(text_of(row, c), text, sizeof text);
+        memcpy(text_of(row, c), text, row->size);
         c->was_set |= bit_of(row);
     }
     explicit_bzero(text, sizeof text); /* it may be a secret */
@@ -599,8 +599,7 @@ static void forget_network(struct config *c, const struct config *defaults)
     for (const struct config_row *row = config_rows; row < config_rows + config_row_count; row++) {
         if (row->door != DOOR_NETWORK)
             continue;
-        memcpy(text_of(row, c), text_of(row, defaults),
-               row->type == CONFIG_TEXT ? CONFIG_TEXT_MAX : sizeof(int));
+        memcpy(text_of(row, c), text_of(row, defaults), row->size);
         c->was_set &= ~bit_of(row);
     }
 }

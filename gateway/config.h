@@ -7,12 +7,14 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include "broker_tls.h"
 #include "options.h"
 
 #include <jansson.h>
 
 enum {
-    CONFIG_TEXT_MAX = OPTION_TEXT_MAX, /* of every text, with its NUL */
+    CONFIG_TEXT_MAX = OPTION_TEXT_MAX,        /* of most texts, with their NUL */
+    CONFIG_LONG_TEXT_MAX = BROKER_TLS_CA_MAX, /* of those that hold certificates */
     CONFIG_POINTER_MAX = 80,
     CONFIG_DETAIL_MAX = 240,
     CONFIG_ERRORS_MAX = 12,
@@ -36,10 +38,18 @@ struct config {
     int default_interface;            /* enum config_interface */
     struct config_ip ethernet, wifi;
     char wifi_ssid[CONFIG_TEXT_MAX], wifi_password[CONFIG_TEXT_MAX];
+    char ping_target[CONFIG_TEXT_MAX];
     int mqtt_enabled; /* and a broker is set: MQTT is on */
     char mqtt_broker[CONFIG_TEXT_MAX], mqtt_site[CONFIG_TEXT_MAX], mqtt_username[CONFIG_TEXT_MAX],
         mqtt_password[CONFIG_TEXT_MAX];
     int mqtt_keepalive_s;
+    char mqtt_ca[CONFIG_LONG_TEXT_MAX]; /* see broker_tls.h */
+    int mqtt_profile;                   /* enum mqtt_profile */
+    int mqtt_interval_s, mqtt_deadband_w, mqtt_counters_interval_s;
+    int mqtt_keep_days, mqtt_keep_mib, mqtt_late_rate;
+    int mqtt_commands;
+    int mqtt_home_assistant;
+    char mqtt_home_assistant_prefix[CONFIG_TEXT_MAX];
     int modbus_port, modbus_clients, modbus_idle_timeout_s;
     int word_order; /* enum word_order */
     int unknown;    /* enum unknown_policy */
@@ -61,7 +71,8 @@ enum config_door {
     DOOR_MODBUS = 1 << 2,      /* what is served, and to how many */
     DOOR_MODBUS_PORT = 1 << 3, /* where it is served */
     DOOR_METER = 1 << 4,
-    DOOR_METRICS = 1 << 5
+    DOOR_METRICS = 1 << 5,
+    DOOR_REACH = 1 << 6
 };
 
 enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_CHOICE, CONFIG_SWITCH };
@@ -70,12 +81,13 @@ struct config_row {
     const char *pointer;  /* RFC 6901 */
     const char *fallback; /* the default: a text, number, choice, or true | false */
     const char *help;
-    unsigned door; /* enum config_door */
-    size_t offset; /* in struct config: char[CONFIG_TEXT_MAX], else int */
+    unsigned door;       /* enum config_door */
+    size_t offset, size; /* in struct config: char[], else int */
     enum config_type type;
     const char *const *choices; /* CONFIG_CHOICE: names by value, NULL at the end */
     int min, max;               /* CONFIG_NUMBER: its range; CONFIG_TEXT: bytes, unless empty */
     bool secret;                /* never shown */
+    bool lines;                 /* CONFIG_TEXT: may have several */
     /* A further check of a text that is not empty; may write it in its usual form. */
     bool (*check)(char *text, char detail[static CONFIG_DETAIL_MAX]);
     size_t option; /* 1 + offset in struct options of the same value, which is the default; 0: none */

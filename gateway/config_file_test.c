@@ -129,7 +129,7 @@ static void the_largest_configuration_fits_a_file(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < config_row_count; i++) {
-        char value[CONFIG_TEXT_MAX];
+        char value[CONFIG_LONG_TEXT_MAX];
         const struct config_row *row = &config_rows[i];
         if (row->type != CONFIG_TEXT || (row->check && !row->secret))
             continue;

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "core/register_map.h"
 #include "mqtt.h"
+#include "reach.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -67,6 +68,15 @@ static bool check_wifi_password(char *text, char detail[static CONFIG_DETAIL_MAX
     return false;
 }
 
+static bool check_ping_target(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    char why[REACH_ERROR_MAX];
+    if (reach_check_target(text, why))
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
+    return false;
+}
+
 static bool check_broker(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char why[MQTT_ERROR_MAX];
@@ -85,6 +95,26 @@ static bool check_site(char *text, char detail[static CONFIG_DETAIL_MAX])
     return false;
 }
 
+/* Writes it in its usual form. */
+static bool check_ca(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    char why[BROKER_TLS_ERROR_MAX];
+    if (broker_tls_check_ca(text, why))
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
+    return false;
+}
+
+/* One level of a topic, as Home Assistant takes it. */
+static bool check_prefix(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
+    if (text[strspn(text, good)] == 0 && text[0] != '/')
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "letters, digits and - _ . / only, not / at the beginning");
+    return false;
+}
+
 static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     for (const char *p = text; *p; p++)
@@ -96,7 +126,8 @@ static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
 }
 
 /* clang-format off */
-#define OFFSET(field) .offset = offsetof(struct config, field)
+#define OFFSET(field) \
+    .offset = offsetof(struct config, field), .size = sizeof((struct config *)NULL)->field
 #define DEFAULT_IS(field) .option = 1 + offsetof(struct options, field)
 #define TEXT(field, low, high, test) \
     OFFSET(field), .type = CONFIG_TEXT, .min = (low), .max = (high), .check = (test)
@@ -131,6 +162,10 @@ const struct config_row config_rows[] = {
     {"/WiFi/ConnectionData/WiFiPassword", "", "its WPA2 password",
      DOOR_NETWORK, SECRET(wifi_password, 8, 64, check_wifi_password)},
 
+    {"/Internet/PingTarget", "",
+     "a host or address that answers pings when the internet is there; empty: nothing is asked",
+     DOOR_REACH, TEXT(ping_target, 1, REACH_NAME_MAX, check_ping_target)},
+
     {"/MQTT/Enabled", "true", "MQTT is on when this is true and a broker is set",
      DOOR_MQTT, SWITCH(mqtt_enabled)},
     {"/MQTT/Broker", "", "mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS; port 8883 always means TLS",
@@ -143,6 +178,30 @@ const struct config_row config_rows[] = {
      DOOR_MQTT, SECRET(mqtt_password, 1, CONFIG_TEXT_MAX - 1, NULL)},
     {"/MQTT/Keepalive", "30", "seconds; also how soon a dead connection is found",
      DOOR_MQTT, NUMBER(mqtt_keepalive_s, 5, 3600), DEFAULT_IS(mqtt_keepalive_s)},
+    {"/MQTT/CA", "", "who vouches for a TLS broker: PEM certificates, or sha256: and the hash of the broker's own "
+     "key; empty: the authorities this system trusts",
+     DOOR_MQTT, TEXT(mqtt_ca, 1, CONFIG_LONG_TEXT_MAX - 1, check_ca), .lines = true},
+    {"/MQTT/Publish", "telegram", "when power_instant is sent: each telegram, the mean over an interval, or when a "
+     "power changed",
+     DOOR_MQTT, CHOICE(mqtt_profile, choices_profile), DEFAULT_IS(mqtt_profile)},
+    {"/MQTT/Interval", "10", "seconds of the mean; with change, the longest silence",
+     DOOR_MQTT, NUMBER(mqtt_interval_s, 1, 3600), DEFAULT_IS(mqtt_interval_s)},
+    {"/MQTT/Deadband", "10", "watts by which a power must move to count as changed",
+     DOOR_MQTT, NUMBER(mqtt_deadband_w, 1, 100000)},
+    {"/MQTT/CountersInterval", "60", "seconds between device_counters messages",
+     DOOR_MQTT, NUMBER(mqtt_counters_interval_s, 1, 86400)},
+    {"/MQTT/KeepDays", "7", "days for which readings are kept on disk while the broker is away; 0: not on disk",
+     DOOR_MQTT, NUMBER(mqtt_keep_days, 0, 366), DEFAULT_IS(mqtt_keep_days)},
+    {"/MQTT/KeepMiB", "64", "MiB of disk they may take; then the oldest go",
+     DOOR_MQTT, NUMBER(mqtt_keep_mib, 1, 4096)},
+    {"/MQTT/LateRate", "20", "readings a second that are sent late, when the broker is back",
+     DOOR_MQTT, NUMBER(mqtt_late_rate, 1, 1000)},
+    {"/MQTT/Commands", "true", "take commands, from a broker with TLS only",
+     DOOR_MQTT, SWITCH(mqtt_commands)},
+    {"/MQTT/HomeAssistant", "false", "tell Home Assistant which entities there are (MQTT discovery)",
+     DOOR_MQTT, SWITCH(mqtt_home_assistant), DEFAULT_IS(mqtt_home_assistant)},
+    {"/MQTT/HomeAssistantPrefix", "homeassistant", "first part of its discovery topics",
+     DOOR_MQTT, TEXT(mqtt_home_assistant_prefix, 1, 60, check_prefix)},
 
     {"/Modbus/Port", "502", "TCP port of the Modbus server",
      DOOR_MODBUS_PORT, NUMBER(modbus_port, 1, 65535)},

@@ -35,21 +35,16 @@ static void rows_of_an_object_are_neighbours(void **unused)
     }
 }
 
-static size_t size_of(const struct config_row *row)
-{
-    return row->type == CONFIG_TEXT ? CONFIG_TEXT_MAX : sizeof(int);
-}
-
 static void every_row_has_a_field_of_its_own(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *a = &config_rows[i];
-        assert_true(a->offset + size_of(a) <= offsetof(struct config, was_set));
+        assert_true(a->offset + a->size <= offsetof(struct config, was_set));
         assert_true(a->type == CONFIG_TEXT || a->offset % sizeof(int) == 0);
         for (size_t j = 0; j < i; j++) {
             const struct config_row *b = &config_rows[j];
-            assert_true(a->offset + size_of(a) <= b->offset || b->offset + size_of(b) <= a->offset);
+            assert_true(a->offset + a->size <= b->offset || b->offset + b->size <= a->offset);
         }
     }
 }
@@ -60,7 +55,7 @@ static void every_field_has_a_row(void **unused)
     size_t sum = 0;
     (void)unused;
     for (size_t i = 0; i < config_row_count; i++)
-        sum += size_of(&config_rows[i]);
+        sum += config_rows[i].size;
     assert_in_range(offsetof(struct config, was_set) - sum, 0, sizeof(uint64_t) - 1);
 }
 
@@ -75,9 +70,10 @@ static void every_row_is_whole(void **unused)
         assert_int_equal(row->type == CONFIG_CHOICE, row->choices != NULL);
         assert_true(row->type != CONFIG_NUMBER || row->min < row->max);
         assert_true(!is_text || (row->min >= 1 && row->min <= row->max));
-        assert_true(!is_text || row->max < CONFIG_TEXT_MAX);
+        assert_true(!is_text || ((size_t)row->max < row->size && row->size <= CONFIG_LONG_TEXT_MAX));
         assert_true(is_text || (!row->check && !row->secret));
         assert_true(!row->secret || row->fallback[0] == 0);
+        assert_true(is_text || row->size == sizeof(int));
         /* a mask that is sent back must be no value; see set_text() */
         assert_true(!row->secret || strlen(mask) <= (size_t)row->max);
     }
@@ -243,7 +239,7 @@ static bool is_text(const struct config_row *row)
 
 static void assert_length(const struct config_row *row, size_t length, bool good)
 {
-    char text[CONFIG_TEXT_MAX * 40];
+    char text[CONFIG_LONG_TEXT_MAX + 10001];
     assert_true(length < sizeof text);
     memset(text, 'a', length);
     text[length] = 0;
@@ -277,11 +273,11 @@ static void a_text_has_its_least_to_its_greatest_length(void **unused)
 
 static void endless_texts_are_refused(void **unused)
 {
-    static const size_t lengths[] = {256, 257, 10000};
+    static const size_t lengths[] = {0, 1, 10000};
     (void)unused;
     for (size_t i = 0; i < config_row_count; i++)
         for (size_t k = 0; is_text(&config_rows[i]) && k < COUNT(lengths); k++)
-            assert_length(&config_rows[i], lengths[k], false);
+            assert_length(&config_rows[i], config_rows[i].size + lengths[k], false);
 }
 
 static void a_text_without_a_default_may_be_empty(void **unused)
@@ -511,6 +507,15 @@ static void a_site_can_stand_in_a_topic(void **unused)
     assert_bad("/MQTT/Site", bad, COUNT(bad));
 }
 
+static void a_ping_target_is_a_name_or_an_address(void **unused)
+{
+    static const char *const good[] = {"example.org", "192.0.2.1", "2001:db8::1"};
+    static const char *const bad[] = {"https://example.org", "0.0.0.0", "1.2.3", "a b", "********"};
+    (void)unused;
+    assert_good("/Internet/PingTarget", good, COUNT(good));
+    assert_bad("/Internet/PingTarget", bad, COUNT(bad));
+}
+
 static void a_token_can_stand_in_a_header_field(void **unused)
 {
     static const char *const good[] = {"0123456789abcdef", "ABCDEFGHIJ-._~+/="};
@@ -561,6 +566,7 @@ int main(void)
         TEST(a_broker_is_a_url_of_scheme_host_and_port),
         TEST(the_longest_host_of_a_broker_fits),
         TEST(a_site_can_stand_in_a_topic),
+        TEST(a_ping_target_is_a_name_or_an_address),
         TEST(a_token_can_stand_in_a_header_field),
         TEST(a_user_name_may_hold_anything_printable),
     };

@@ -531,9 +531,8 @@ static void each_setting_opens_its_door_and_is_named(void **unused)
     const struct config all = config;
     for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
-        size_t size = row->type == CONFIG_TEXT ? CONFIG_TEXT_MAX : sizeof(int);
         config = defaults;
-        memcpy((char *)&config + row->offset, (const char *)&all + row->offset, size);
+        memcpy((char *)&config + row->offset, (const char *)&all + row->offset, row->size);
         config_changed_names(&defaults, &config, names, sizeof names);
         if (has_default(row))
             continue;

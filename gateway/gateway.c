@@ -13,6 +13,8 @@
 /* Where a default port needs a privilege the process has not. */
 enum { UNPRIVILEGED_MODBUS = 1502, UNPRIVILEGED_HTTP = 8080, UNPRIVILEGED_HTTPS = 8443 };
 
+enum { PAGE_URL_MAX = 128 };
+
 enum { LAST_JOBS_MS = 500 }; /* at the end, for connections that are being left or made */
 
 /* --- identity --------------------------------------------------------------------------------- */
@@ -84,6 +86,14 @@ static bool open_meter(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     return g->meter != NULL;
 }
 
+static bool open_reach(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    g->reach = reach_open(&g->loop, g->settings.now.ping_target);
+    if (!g->reach)
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+    return g->reach != NULL;
+}
+
 /* "ADDR:PORT" or "PORT" with another port. */
 static void with_port(const char *listen, int port, char *text, size_t capacity)
 {
@@ -140,17 +150,65 @@ static bool open_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     return g->modbus || open_modbus_by_default(g, error);
 }
 
+static struct outbox_settings outbox_settings(const struct gateway *g)
+{
+    const struct config *c = &g->settings.now;
+    return (struct outbox_settings){.keep_days = c->mqtt_keep_days,
+                                    .keep_mib = c->mqtt_keep_mib,
+                                    .late_per_s = c->mqtt_late_rate};
+}
+
+/* Without a name: the device's certificate where there is TLS. */
+static struct mqtt_link_settings link_settings(const struct gateway *g)
+{
+    const struct config *c = &g->settings.now;
+    bool by_certificate = c->mqtt_username[0] == 0;
+    return (struct mqtt_link_settings){
+        .serial = g->identity.serial,
+        .username = c->mqtt_username,
+        .password = c->mqtt_password,
+        .ca = c->mqtt_ca,
+        .certificate = by_certificate ? identity_mqtt_certificate(&g->identity) : "",
+        .key = by_certificate ? identity_mqtt_key(&g->identity) : "",
+        .keepalive_s = c->mqtt_keepalive_s,
+        .clock = &g->clock.floor};
+}
+
+/* Where a person who sees the box elsewhere finds its page. */
+static void page_url(const struct gateway *g, char url[static PAGE_URL_MAX])
+{
+    struct host_net net;
+    host_net_read(&net);
+    url[0] = 0;
+    if (g->http && net.address_count)
+        snprintf(url, PAGE_URL_MAX,
+                 strchr(net.address[0], ':') ? "https://[%s]:%d/" : "https://%s:%d/",
+                 net.address[0], address_port(http_door_bound(g->http->secure)));
+}
+
 /* The broker of the settings, if there is one that can be used. */
 static void open_mqtt(struct gateway *g)
 {
     const struct config *c = &g->settings.now;
-    const struct mqtt_settings settings = {.broker = c->mqtt_broker,
+    char page[PAGE_URL_MAX];
+    page_url(g, page);
+    const struct mqtt_settings settings = {.link = link_settings(g),
+                                           .url = c->mqtt_broker,
                                            .site = c->mqtt_site,
-                                           .serial = g->identity.serial,
-                                           .username = c->mqtt_username,
-                                           .password = c->mqtt_password,
-                                           .keepalive_s = c->mqtt_keepalive_s,
-                                           .counters = &g->mqtt_counters};
+                                           .profile = (enum mqtt_profile)c->mqtt_profile,
+                                           .interval_s = c->mqtt_interval_s,
+                                           .deadband_w = c->mqtt_deadband_w,
+                                           .counters_interval_s = c->mqtt_counters_interval_s,
+                                           .commands = c->mqtt_commands,
+                                           .home_assistant = c->mqtt_home_assistant,
+                                           .home_assistant_prefix = c->mqtt_home_assistant_prefix,
+                                           .page = page,
+                                           .started_ms = g->started_ms,
+                                           .counters = &g->mqtt_counters,
+                                           .keeps = &g->mqtt_keeps,
+                                           .outbox = g->outbox,
+                                           .reach = g->reach,
+                                           .host = &g->mqtt_host};
     g->mqtt_refusal[0] = 0;
     if (!c->mqtt_enabled || c->mqtt_broker[0] == 0)
         return;
@@ -287,8 +345,10 @@ static void apply_modbus(struct gateway *g)
 
 static void apply_mqtt(struct gateway *g)
 {
+    const struct outbox_settings settings = outbox_settings(g);
     mqtt_leave(g->mqtt);
     g->mqtt = NULL;
+    outbox_set(g->outbox, &settings);
     open_mqtt(g);
 }
 
@@ -297,6 +357,11 @@ static void apply_meter(struct gateway *g)
     const struct meter_settings settings = meter_settings(g);
     meter_set(g->meter, &settings);
     apply_modbus(g); /* what is too old may be so no more */
+}
+
+static void apply_reach(struct gateway *g)
+{
+    reach_set_target(g->reach, g->settings.now.ping_target);
 }
 
 static void apply_network(struct gateway *g)
@@ -312,10 +377,8 @@ static void on_apply(struct settings_owner *owner, unsigned doors)
         unsigned door;
         void (*apply)(struct gateway *g);
     } hooks[] = {
-        {DOOR_METER, apply_meter},
-        {DOOR_MODBUS, apply_modbus},
-        {DOOR_MQTT, apply_mqtt},
-        {DOOR_NETWORK, apply_network},
+        {DOOR_METER, apply_meter},     {DOOR_MODBUS, apply_modbus}, {DOOR_MQTT, apply_mqtt},
+        {DOOR_NETWORK, apply_network}, {DOOR_REACH, apply_reach},
     };
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (doors & hooks[i].door)
@@ -330,22 +393,75 @@ static void on_reconnect(struct api *api)
     apply_mqtt(g);
 }
 
+/* The same, asked for by a broker. */
+static void on_mqtt_reset(struct mqtt_host *host)
+{
+    struct gateway *g = CONTAINER_OF(host, struct gateway, mqtt_host);
+    on_reconnect(&g->api);
+}
+
+static json_t *on_mqtt_status(struct mqtt_host *host)
+{
+    return api_state(&CONTAINER_OF(host, struct gateway, mqtt_host)->api);
+}
+
+/* Factory reset: what was measured here goes, too. */
+static void on_forget(struct api *api)
+{
+    struct gateway *g = CONTAINER_OF(api, struct gateway, api);
+    outbox_forget(g->outbox);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
+
+static bool open_outbox(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    const struct outbox_settings settings = outbox_settings(g);
+    g->outbox = outbox_open(&g->loop, g->options.state, &settings);
+    if (!g->outbox)
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+    return g->outbox != NULL;
+}
+
+static void on_network(struct net_watch *w)
+{
+    struct gateway *g = CONTAINER_OF(w, struct gateway, net_watch);
+    if (g->mqtt)
+        mqtt_hurry(g->mqtt);
+}
+
+/* Without the page nobody has made the device's certificate yet. */
+static void start_mqtt(struct gateway *g)
+{
+    char why[GATEWAY_ERROR_MAX];
+    g->mqtt_host = (struct mqtt_host){.status = on_mqtt_status, .reset = on_mqtt_reset};
+    mqtt_keeps_load(&g->mqtt_keeps, &g->loop, g->options.state);
+    if (!g->http && g->options.state[0] && g->settings.now.mqtt_broker[0] &&
+        !prepare_secrets(g, why))
+        log_error("mqtt", "%s; there is no device certificate", why);
+    open_mqtt(g);
+    g->net_watch.changed = on_network;
+    if (!net_watch_open(&g->net_watch, &g->loop))
+        log_info("mqtt", "changes of the network are not heard of: %s", strerror(errno));
+}
 
 static void start_api(struct gateway *g)
 {
     g->api = (struct api){.loop = &g->loop,
                           .meter = g->meter,
+                          .reach = g->reach,
                           .modbus = &g->modbus,
                           .mqtt = &g->mqtt,
                           .mqtt_counters = &g->mqtt_counters,
+                          .outbox = g->outbox,
                           .mqtt_refusal = g->mqtt_refusal,
                           .settings = &g->settings,
                           .identity = &g->identity,
                           .state_dir = g->options.state,
                           .http = &g->http,
                           .input = g->options.meter,
-                          .reconnect = on_reconnect};
+                          .reconnect = on_reconnect,
+                          .forget = on_forget};
     api_start(&g->api);
 }
 
@@ -356,11 +472,16 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
         return false;
     settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
     g->settings.owner = &g->owner;
-    if (!open_meter(g, error) || !open_modbus(g, error))
+    g->started_ms = loop_clock_ms();
+    if (!open_meter(g, error) || !open_reach(g, error) || !open_modbus(g, error) ||
+        !open_outbox(g, error))
         return false;
-    open_mqtt(g);
+    clock_watch_open(&g->clock, &g->loop, g->meter, g->options.state);
     start_api(g);
-    return open_http(g, error);
+    if (!open_http(g, error))
+        return false;
+    start_mqtt(g);
+    return true;
 }
 
 void gateway_close(struct gateway *g)
@@ -368,10 +489,16 @@ void gateway_close(struct gateway *g)
     if (g->settings.loop)
         settings_close(&g->settings); /* requests that wait for it are still there */
     api_password_close(&g->api);
+    api_certificate_close(&g->api);
     http_close(g->http);
     api_stop(&g->api);
+    net_watch_close(&g->net_watch);
     mqtt_close(g->mqtt);
+    outbox_close(g->outbox);
+    mqtt_keeps_close(&g->mqtt_keeps);
     modbus_tcp_close(g->modbus);
+    reach_close(g->reach);
+    clock_watch_close(&g->clock);
     meter_close(g->meter);
     worker_drain(&g->loop, LAST_JOBS_MS);
     loop_close(&g->loop);

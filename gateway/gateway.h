@@ -3,13 +3,16 @@
 #define GATEWAY_H
 
 #include "api.h"
+#include "clock_watch.h"
 #include "history.h"
 #include "http.h"
 #include "identity.h"
 #include "live.h"
 #include "modbus_tcp.h"
 #include "mqtt.h"
+#include "net_watch.h"
 #include "options.h"
+#include "reach.h"
 #include "settings.h"
 
 struct gateway {
@@ -22,8 +25,15 @@ struct gateway {
     struct meter *meter;
     struct modbus_tcp *modbus; /* NULL: off */
     int modbus_port_before;    /* while a change of it is being saved */
-    struct mqtt *mqtt;         /* NULL: off */
+    struct clock_watch clock;
+    struct reach *reach;
+    struct mqtt *mqtt; /* NULL: off */
     struct mqtt_counters mqtt_counters;
+    struct mqtt_keeps mqtt_keeps;
+    struct mqtt_host mqtt_host;
+    struct net_watch net_watch;
+    struct outbox *outbox;
+    int64_t started_ms;
     char mqtt_refusal[MQTT_ERROR_MAX]; /* why the configured broker cannot be used; "": it can */
     struct api api;
     struct http *http; /* NULL: off */

@@ -1,44 +1,24 @@
 #include "host_net.h"
 
-#include <arpa/inet.h>
+#include "route.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <net/route.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* /proc/net/route: interface, destination, gateway, flags... behind tabs; numbers in hex, addresses as in memory. */
-static void take_route(struct host_net *net, char *line)
-{
-    char *field[4], *rest = NULL;
-    for (int i = 0; i < 4; i++) {
-        field[i] = strtok_r(i == 0 ? line : NULL, "\t", &rest);
-        if (!field[i])
-            return;
-    }
-    struct in_addr gateway = {.s_addr = (in_addr_t)strtoul(field[2], NULL, 16)};
-    bool is_default =
-        strcmp(field[1], "00000000") == 0 && strtoul(field[3], NULL, 16) & RTF_GATEWAY;
-    if (!is_default || net->gateway[0])
-        return;
-    inet_ntop(AF_INET, &gateway, net->gateway, sizeof net->gateway);
-    snprintf(net->interface, sizeof net->interface, "%.15s", field[0]);
-}
-
 static void read_default_route(struct host_net *net)
 {
-    char line[256];
-    FILE *f = fopen("/proc/net/route", "re");
-    while (f && fgets(line, sizeof line, f))
-        take_route(net, line);
-    if (f)
-        fclose(f);
+    struct route route;
+    if (!route_default(&route))
+        return;
+    address_format_host(&route.router, net->gateway);
+    snprintf(net->interface, sizeof net->interface, "%s", route.interface);
 }
 
 static void read_name_servers(struct host_net *net)

@@ -10,7 +10,7 @@ struct host_net {
     char host_name[HOST_NET_NAME_MAX];
     char interface[HOST_NET_NAME_MAX]; /* that of the default route, else the first with an address; "" none */
     bool link;                         /* it is up and has a carrier */
-    char gateway[ADDRESS_TEXT_MAX]; /* IPv4; "" none */
+    char gateway[ADDRESS_TEXT_MAX]; /* of IPv4, or of IPv6 where IPv4 has none; "" neither */
     size_t address_count, dns_count;
     char address[HOST_NET_ADDRESSES][ADDRESS_TEXT_MAX]; /* of all interfaces but loopback, IPv4 first */
     char dns[HOST_NET_DNS][ADDRESS_TEXT_MAX];

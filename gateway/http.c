@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "core/reading.h"
+#include "heap.h"
 #include "http_requests.h"
 #include "log.h"
 #include "wall_clock.h"
@@ -74,7 +75,7 @@ static void on_renewed(struct worker_job *job)
 
 static void start_renewal(struct http *h)
 {
-    struct http_renewal *n = h->renewal ? NULL : calloc(1, sizeof *n);
+    struct http_renewal *n = h->renewal ? NULL : heap_new(sizeof *n);
     if (!n)
         return;
     n->job = (struct worker_job){.run = run_renewal, .done = on_renewed};
@@ -108,7 +109,7 @@ static void on_refresh(struct loop_timer *timer)
 static char *read_pem(const char *path)
 {
     FILE *f = fopen(path, "re");
-    char *text = f ? calloc(1, PEM_FILE_MAX) : NULL;
+    char *text = f ? heap_new(PEM_FILE_MAX) : NULL;
     bool ok = text && (fread(text, 1, PEM_FILE_MAX - 1, f) > 0 || !ferror(f));
     int problem = errno;
     if (f)
@@ -192,7 +193,7 @@ static bool open_doors(struct http *h, char error[static HTTP_ERROR_MAX])
 struct http *http_open(struct loop *l, const struct http_settings *settings,
                        char error[static HTTP_ERROR_MAX])
 {
-    struct http *h = calloc(1, sizeof *h);
+    struct http *h = heap_new(sizeof *h);
     if (!h) {
         snprintf(error, HTTP_ERROR_MAX, "out of memory");
         return NULL;

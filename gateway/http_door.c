@@ -1,5 +1,6 @@
 #include "http_door.h"
 
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -290,7 +291,7 @@ static bool start_listening(struct http_door *d, char error[static HTTP_DOOR_ERR
 struct http_door *http_door_open(struct loop *l, const struct http_door_settings *settings,
                                  char error[static HTTP_DOOR_ERROR_MAX])
 {
-    struct http_door *d = calloc(1, sizeof *d);
+    struct http_door *d = heap_new(sizeof *d);
     if (!d) {
         snprintf(error, HTTP_DOOR_ERROR_MAX, "out of memory");
         return NULL;

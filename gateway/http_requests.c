@@ -1,5 +1,7 @@
 #include "http_requests.h"
 
+#include "heap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@ const struct sockaddr_storage *http_address(const struct http_request *r)
 void *http_requests_uri(void *context, const char *uri, struct MHD_Connection *connection)
 {
     struct http *h = context;
-    struct http_request *r = calloc(1, sizeof *r);
+    struct http_request *r = heap_new(sizeof *r);
     if (!r)
         return NULL;
     r->http = h;

@@ -12,8 +12,12 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
+#define MQTT_FILE "mqtt-identity.pem"
+#define MQTT_DAMAGED_FILE MQTT_FILE ".damaged"
+
 enum {
     SMALL_FILE_MAX = 4096,
+    MQTT_FILE_MAX = 2 * BROKER_TLS_IDENTITY_MAX,
     DEVICE_DAYS = 20 * 365,
     NO_CLOCK_S = 1735689600 /* 2025-01-01: when a certificate begins that is made without a clock */
 };
@@ -298,6 +302,76 @@ static void load_password(const char *state_dir, struct identity *id)
     }
 }
 
+/* --- the owner's own identity to a broker ----------------------------------------------------- */
+
+const char *identity_mqtt_key(const struct identity *id)
+{
+    return id->mqtt_certificate[0] ? id->mqtt_key : id->device_key;
+}
+
+const char *identity_mqtt_certificate(const struct identity *id)
+{
+    return id->mqtt_certificate[0] ? id->mqtt_certificate : id->device_certificate;
+}
+
+bool identity_keep_mqtt(const char *state_dir, const char *key, const char *certificate)
+{
+    char text[MQTT_FILE_MAX];
+    if (certificate[0] == 0)
+        return atomic_file_remove(state_dir, MQTT_DAMAGED_FILE) &&
+               atomic_file_change(state_dir, MQTT_FILE, NULL, 0, MQTT_FILE_MAX);
+    int length = snprintf(text, sizeof text, "%s%s", key, certificate);
+    bool ok = atomic_file_change(state_dir, MQTT_FILE, text, (size_t)length, MQTT_FILE_MAX);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
+/* The key ends where the first certificate begins.  False: `error` says what cannot be used. */
+static bool split_mqtt(const char *text, struct identity *id,
+                       char error[static BROKER_TLS_ERROR_MAX])
+{
+    bool of_key;
+    const char *certificate = strstr(text, "-----BEGIN CERTIFICATE-----");
+    size_t key_length = certificate ? (size_t)(certificate - text) : strlen(text);
+    if (!certificate || key_length >= sizeof id->mqtt_key ||
+        strlen(certificate) >= sizeof id->mqtt_certificate) {
+        snprintf(error, BROKER_TLS_ERROR_MAX, "it is not a key with a certificate behind it");
+        return false;
+    }
+    memcpy(id->mqtt_key, text, key_length);
+    id->mqtt_key[key_length] = 0;
+    snprintf(id->mqtt_certificate, sizeof id->mqtt_certificate, "%s", certificate);
+    return broker_tls_check_identity(id->mqtt_certificate, id->mqtt_key, &of_key, error);
+}
+
+static void wipe_mqtt(struct identity *id)
+{
+    explicit_bzero(id->mqtt_key, sizeof id->mqtt_key);
+    explicit_bzero(id->mqtt_certificate, sizeof id->mqtt_certificate);
+}
+
+/* A file that cannot be used costs the owner's identity, not the start: the device's is there. */
+static void load_mqtt(const char *state_dir, struct identity *id)
+{
+    char error[BROKER_TLS_ERROR_MAX];
+    size_t length = 0;
+    char *text = atomic_file_read(state_dir, MQTT_FILE, MQTT_FILE_MAX, &length);
+    bool missing = !text && errno == ENOENT;
+    snprintf(error, sizeof error, "%s", strerror(errno));
+    wipe_mqtt(id);
+    if (!missing && (!text || !split_mqtt(text, id, error))) {
+        wipe_mqtt(id);
+        (void)atomic_file_set_aside(state_dir, MQTT_FILE, MQTT_DAMAGED_FILE);
+        log_warning("identity",
+                    "%s/" MQTT_FILE " cannot be used: %s; it is kept as " MQTT_DAMAGED_FILE
+                    ", and the device's certificate is shown to brokers",
+                    state_dir, error);
+    }
+    if (text)
+        explicit_bzero(text, length);
+    free(text);
+}
+
 bool identity_load_secrets(const char *state_dir, struct identity *id,
                            const struct certificate_names *names, int64_t now_s,
                            char error[static IDENTITY_ERROR_MAX])
@@ -306,8 +380,10 @@ bool identity_load_secrets(const char *state_dir, struct identity *id,
     const struct pair device = device_pair(id, now_s), web = web_pair(id, names, now_s);
     load_password(state_dir, id);
     if (atomic_file_make_folder(state_dir) && complete_login(state_dir, id) &&
-        complete_pair(state_dir, &device, &renewed) && complete_pair(state_dir, &web, &renewed))
+        complete_pair(state_dir, &device, &renewed) && complete_pair(state_dir, &web, &renewed)) {
+        load_mqtt(state_dir, id);
         return true;
+    }
     snprintf(error, IDENTITY_ERROR_MAX, "%.200s: %s; the identity cannot be kept there", state_dir,
              strerror(errno));
     return false;

@@ -1,6 +1,7 @@
 /* identity.h - who this box is, and the secrets that belong to it and to no other.
  *
- * Made on first start, kept in the state folder, and left alone by a factory reset:
+ * Made on first start, kept in the state folder, and left alone by a factory reset, except for what the owner brought
+ * (password, mqtt-identity.pem), which it removes:
  *
  *   serial                    12 hex digits, from the network card's address where there is one
  *   login                     the label's password of the web page, as a slow hash
@@ -8,6 +9,7 @@
  *   label                     login and access point key in clear, for the sticker: who may read it is root and
  *                             the gateway itself
  *   device.key, device.crt    identify the box to a broker: P-256, common name = serial
+ *   mqtt-identity.pem         the owner's own key and certificate for that, if he has put one in their place
  *   web.key, web.crt          of the web page, self-signed
  *
  * Nothing secret is derived from anything: all of it comes from the kernel's random source.
@@ -15,6 +17,7 @@
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
+#include "broker_tls.h"
 #include "certificate.h"
 #include "host_net.h"
 #include "login.h"
@@ -35,6 +38,8 @@ struct identity {
     char ap_key[LOGIN_KEY_LEN + 1];       /* of the access point (WPA2) */
     char device_key[CERTIFICATE_PEM_MAX], device_certificate[CERTIFICATE_PEM_MAX];
     char web_key[CERTIFICATE_PEM_MAX], web_certificate[CERTIFICATE_PEM_MAX];
+    /* the owner's own in place of the device's, a chain may follow the certificate; "" = the device's hold */
+    char mqtt_key[BROKER_TLS_IDENTITY_MAX], mqtt_certificate[BROKER_TLS_IDENTITY_MAX];
 };
 
 /* Finds the serial number: the one given (unless ""), else the one kept in `state_dir`, else one from the network
@@ -69,6 +74,15 @@ const char *identity_hash(const struct identity *id);
 /* Keeps the hash of the owner's own password in the folder; "": removes it, so that the label's holds again.  For a
  * worker: it blocks on the disk.  False with errno. */
 bool identity_keep_password(const char *state_dir, const char *hash);
+
+/* What identifies the box to a broker now: the owner's own, else the device's. */
+const char *identity_mqtt_key(const struct identity *id);
+const char *identity_mqtt_certificate(const struct identity *id);
+
+/* Keeps the owner's own key and certificate, in their usual form (broker_tls_tidy_identity), in one file of the folder,
+ * so that they cannot be torn; "" and "": removes it, and what was set aside of it, so that the device's hold again.
+ * For a worker: it blocks on the disk.  False with errno. */
+bool identity_keep_mqtt(const char *state_dir, const char *key, const char *certificate);
 
 /* Overwrites what is secret. */
 void identity_wipe(struct identity *id);

@@ -25,7 +25,7 @@
 #define SERIAL "AABBCC112233"
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-enum { DAY_S = 86400, FILE_MAX = 10000 };
+enum { DAY_S = 86400, FILE_MAX = 40000 };
 
 static char folder[64], error[IDENTITY_ERROR_MAX];
 static struct identity identity;
@@ -586,6 +586,88 @@ static void a_damaged_password_leaves_the_labels(void **unused)
     }
 }
 
+/* --- the owner's own identity to a broker ----------------------------------------------------- */
+
+#define MQTT_FILE "mqtt-identity.pem"
+
+static char own_key[CERTIFICATE_PEM_MAX], own_certificate[CERTIFICATE_PEM_MAX];
+
+/* As certificate_make() writes both, which is their usual form. */
+static void bring_own(void)
+{
+    struct certificate_request request = {.common_name = "owner", .now_s = NOW_S, .valid_days = 1};
+    assert_true(certificate_make_key(own_key));
+    assert_true(certificate_make(own_key, &request, own_certificate));
+    assert_true(identity_keep_mqtt(folder, own_key, own_certificate));
+}
+
+static void assert_shown(const char *key, const char *certificate)
+{
+    assert_string_equal(identity_mqtt_key(&identity), key);
+    assert_string_equal(identity_mqtt_certificate(&identity), certificate);
+}
+
+static void the_owners_certificate_is_shown_in_place_of_the_devices(void **unused)
+{
+    (void)unused;
+    first_start();
+    assert_shown(identity.device_key, identity.device_certificate);
+    bring_own();
+    assert_int_equal(stat_of(path_of(MQTT_FILE)).st_mode & 07777, 0600);
+    start();
+    assert_shown(own_key, own_certificate);
+    assert_whole(); /* the device's own is still there */
+    bring_own();
+    start();
+    assert_shown(own_key, own_certificate);
+    put(MQTT_FILE ".damaged", "x");
+    assert_true(identity_keep_mqtt(folder, "", ""));
+    start();
+    assert_shown(identity.device_key, identity.device_certificate);
+    assert_true(identity_keep_mqtt(folder, "", "")); /* not there any more: as good */
+    assert_int_equal(empty_folder(), COUNT(files));
+}
+
+/* Cut between any two lines, a bit of the key flipped, the key of another, all the wrong way round, far too long. */
+static void a_damaged_certificate_of_the_owner_is_set_aside(void **unused)
+{
+    static char damaged[40][4 * CERTIFICATE_PEM_MAX];
+    char whole[2 * CERTIFICATE_PEM_MAX];
+    size_t n = 0;
+    (void)unused;
+    first_start();
+    bring_own();
+    snprintf(whole, sizeof whole, "%s%s", own_key, own_certificate);
+    for (const char *at = whole; *at; at = strchr(at, '\n') + 1)
+        snprintf(damaged[n++], sizeof damaged[0], "%.*s", (int)(at - whole), whole);
+    snprintf(damaged[n], sizeof damaged[0], "%s", whole);
+    damaged[n++][100] ^= 1;
+    snprintf(damaged[n++], sizeof damaged[0], "%s%s", identity.device_key, own_certificate);
+    snprintf(damaged[n++], sizeof damaged[0], "%s%s", own_certificate, own_key);
+    memset(damaged[n], 'x', BROKER_TLS_IDENTITY_MAX + 10);
+    strncpy(damaged[n] + BROKER_TLS_IDENTITY_MAX, own_certificate, CERTIFICATE_PEM_MAX);
+    n++;
+    assert_in_range(n, 15, COUNT(damaged));
+    for (size_t i = 0; i < n; i++) {
+        put(MQTT_FILE, damaged[i]);
+        start();
+        assert_shown(identity.device_key, identity.device_certificate);
+        assert_holds(MQTT_FILE ".damaged", damaged[i]);
+        assert_int_not_equal(access(path_of(MQTT_FILE), F_OK), 0);
+        start();
+        assert_shown(identity.device_key, identity.device_certificate);
+    }
+}
+
+static void a_certificate_that_cannot_be_kept_is_told(void **unused)
+{
+    (void)unused;
+    first_start();
+    assert_int_equal(mkdir(path_of(MQTT_FILE ".new"), 0700), 0);
+    assert_false(identity_keep_mqtt(folder, "key", "certificate"));
+    assert_int_not_equal(access(path_of(MQTT_FILE), F_OK), 0);
+}
+
 /* --- certificates ----------------------------------------------------------------------------- */
 
 static gnutls_x509_crt_t open_pem(char *pem)
@@ -849,6 +931,8 @@ static void nothing_is_left_after_wiping(void **unused)
     static const struct identity nothing;
     (void)unused;
     first_start();
+    bring_own();
+    start();
     identity_wipe(&identity);
     assert_memory_equal(&identity, &nothing, sizeof nothing);
 }
@@ -882,6 +966,9 @@ int main(void)
         TEST(a_login_that_cannot_be_forgotten_is_told),
         TEST(the_owners_password_opens_in_place_of_the_labels),
         TEST(a_damaged_password_leaves_the_labels),
+        TEST(the_owners_certificate_is_shown_in_place_of_the_devices),
+        TEST(a_damaged_certificate_of_the_owner_is_set_aside),
+        TEST(a_certificate_that_cannot_be_kept_is_told),
         TEST(the_device_certificate_says_the_serial_number),
         TEST(the_web_certificate_has_all_names),
         TEST(further_names_come_from_a_list),

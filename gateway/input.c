@@ -1,5 +1,7 @@
 #include "input.h"
 
+#include "heap.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +37,7 @@ static struct input *configure(struct loop *l, const char *url, struct input_own
                  url);
         return NULL;
     }
-    struct input *in = calloc(1, kind->size);
+    struct input *in = heap_new(kind->size);
     if (!in) {
         snprintf(error, INPUT_ERROR_MAX, "out of memory");
         return NULL;

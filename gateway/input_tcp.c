@@ -1,6 +1,7 @@
 /* input_tcp.c - a raw telegram stream over TCP, such as ser2net's.  Name look-up and connecting may
  * block for a minute, so a worker does them. */
 #include "address.h"
+#include "heap.h"
 #include "input.h"
 #include "worker.h"
 
@@ -138,7 +139,7 @@ static void on_connected(struct worker_job *job)
 static void tcp_open(struct input *in)
 {
     struct input_tcp *t = tcp(in);
-    struct tcp_connect *c = calloc(1, sizeof *c);
+    struct tcp_connect *c = heap_new(sizeof *c);
     if (!c) {
         input_lost(in, "out of memory");
         return;

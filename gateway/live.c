@@ -65,8 +65,9 @@ static void draw_doors(const struct live *v)
         const struct mqtt_counters *n = v->mqtt_counters;
         printf(" mqtt       %s, %llu sent, %llu dropped, %llu connection errors\n",
                mqtt_is_connected(*v->mqtt) ? "connected" : "not connected",
-               (unsigned long long)n->sent, (unsigned long long)n->dropped,
-               (unsigned long long)n->event_errors);
+               (unsigned long long)n->link.send_pass,
+               (unsigned long long)outbox_get_counts(v->outbox).dropped,
+               (unsigned long long)n->link.event_errors);
     }
 }
 
@@ -116,15 +117,16 @@ static void draw_line(const struct live *v, const struct meter_snapshot *latest)
     format_value(&latest->reading, Q_POWER, power);
     for (int n = 0; n < 3; n++)
         format_value(&latest->reading, (enum quantity)(Q_POWER_L1 + n), phase[n]);
-    printf(
-        "power_w=%s l1=%s l2=%s l3=%s age_s=%.1f stale=%d good=%llu crc=%llu frame=%llu "
-        "modbus_clients=%d modbus_requests=%llu mqtt_sent=%llu mqtt_dropped=%llu\n",
-        power, phase[0], phase[1], phase[2],
-        (double)(v->loop->now_ms - latest->reading.received_ms) / 1000, meter_is_stale(v->meter),
-        (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
-        (unsigned long long)c.telegrams_frame_fail, *v->modbus ? modbus_tcp_clients(*v->modbus) : 0,
-        *v->modbus ? (unsigned long long)modbus_tcp_get_counters(*v->modbus).requests : 0,
-        (unsigned long long)v->mqtt_counters->sent, (unsigned long long)v->mqtt_counters->dropped);
+    printf("power_w=%s l1=%s l2=%s l3=%s age_s=%.1f stale=%d good=%llu crc=%llu frame=%llu "
+           "modbus_clients=%d modbus_requests=%llu mqtt_sent=%llu mqtt_dropped=%llu\n",
+           power, phase[0], phase[1], phase[2],
+           (double)(v->loop->now_ms - latest->reading.received_ms) / 1000, meter_is_stale(v->meter),
+           (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
+           (unsigned long long)c.telegrams_frame_fail,
+           *v->modbus ? modbus_tcp_clients(*v->modbus) : 0,
+           *v->modbus ? (unsigned long long)modbus_tcp_get_counters(*v->modbus).requests : 0,
+           (unsigned long long)v->mqtt_counters->link.send_pass,
+           (unsigned long long)outbox_get_counts(v->outbox).dropped);
 }
 
 static void on_redraw(struct loop_timer *timer)

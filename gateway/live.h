@@ -13,6 +13,7 @@ struct live {
     struct modbus_tcp *const *modbus; /* *modbus NULL: off */
     struct mqtt *const *mqtt;         /* *mqtt NULL: off */
     const struct mqtt_counters *mqtt_counters;
+    const struct outbox *outbox;
     const struct http *http; /* NULL: off */
     /* private */
     struct loop_timer tick;

@@ -1,5 +1,7 @@
 #include "login.h"
 
+#include "heap.h"
+
 #include <crypt.h>
 #include <errno.h>
 #include <stdint.h>
@@ -43,7 +45,7 @@ static bool hash_with(const char *password, size_t length, const char *setting,
 {
     char phrase[LOGIN_PASSWORD_MAX + 1];
     bool ok = false;
-    struct crypt_data *data = calloc(1, sizeof *data);
+    struct crypt_data *data = heap_new(sizeof *data);
     if (!data)
         return false;
     memcpy(phrase, password, length);

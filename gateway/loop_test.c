@@ -204,7 +204,7 @@ static void a_timer_that_sets_itself_again_lets_others_run(void **unused)
     send_byte(&p);
     send_byte(&p);
     loop_set_timer(&loop, &a.timer, 0);
-    loop_set_timer(&loop, &b.timer, 1);
+    loop_set_timer(&loop, &b.timer, 50);
     loop_run(&loop);
     assert_memory_equal(trace, "papa", 4);
     loop_cancel_timer(&loop, &a.timer);

@@ -1,6 +1,7 @@
 #include "meter.h"
 
 #include "core/messages.h"
+#include "heap.h"
 #include "log.h"
 #include "wall_clock.h"
 
@@ -402,7 +403,7 @@ static void on_meter_tick(struct loop_timer *timer)
 struct meter *meter_open(struct loop *l, const char *url, const struct meter_settings *settings,
                          char error[static INPUT_ERROR_MAX])
 {
-    struct meter *m = calloc(1, sizeof *m);
+    struct meter *m = heap_new(sizeof *m);
     if (!m) {
         snprintf(error, INPUT_ERROR_MAX, "out of memory");
         return NULL;

@@ -1,5 +1,6 @@
 #include "modbus_tcp.h"
 
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -436,7 +437,7 @@ bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static 200])
 static struct modbus_tcp *allocate(struct loop *l, struct meter *meter,
                                    const struct modbus_tcp_settings *settings)
 {
-    struct modbus_tcp *m = calloc(1, sizeof *m);
+    struct modbus_tcp *m = heap_new(sizeof *m);
     if (!m)
         return NULL;
     m->loop = l;

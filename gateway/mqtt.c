@@ -1,138 +1,74 @@
 #include "mqtt.h"
 
+#include "core/mean.h"
 #include "core/messages.h"
+#include "heap.h"
 #include "log.h"
-#include "worker.h"
+#include "mqtt_commands.h"
+#include "mqtt_discovery.h"
 
-#include <errno.h>
-#include <mosquitto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
-    DEFAULT_PORT = 1883,
-    TLS_PORT = 8883,
-    CONNACK_TIMEOUT_MS = 10000,
-    RETRY_MIN_MS = 1000,
-    RETRY_MAX_MS = 300000,
-    HOUSEKEEPING_MS = 1000, /* keepalive pings and their absence */
-    GOODBYE_MS = 500
+    METER_EVERY_MS = 300000,   /* the slow values, also when nothing changed */
+    COUNTERS_FIRST_MS = 5000,  /* after the connection is there */
+    ANSWER_TIMEOUT_MS = 30000, /* a broker that acknowledges nothing for so long is left */
+    TICK_MS = 1000
 };
 
-struct broker {
-    char host[MQTT_HOST_MAX];
-    int port;
-    bool tls;
+/* What is to be said at the next chance. */
+enum due {
+    DUE_STATUS = 1 << 0,
+    DUE_METER_STATUS = 1 << 1,
+    DUE_METER = 1 << 2,
+    DUE_COUNTERS = 1 << 3
 };
 
-/* One attempt to connect; belongs to the worker while it runs. */
-struct attempt {
-    struct worker_job job;
-    struct mqtt *owner; /* NULL: nobody waits for it any more */
-    struct mosquitto *client;
-    struct broker broker;
-    int keepalive_s;
-    int connack; /* -1: none yet; else the broker's answer */
-    char error[160];
+/* A mean or a change on its way. */
+struct thinning {
+    enum mqtt_profile profile;
+    int64_t interval_ms, deadband_w;
+    int64_t since_ms; /* of the window, or of the last message */
+    struct mean mean;
+    struct reading last; /* PUBLISH_MEAN: the latest of the window; PUBLISH_CHANGE: what was said last */
+    bool any;
 };
 
 struct mqtt {
     struct loop *loop;
     struct meter *meter;
     struct meter_listener listener;
-    struct loop_timer retry, housekeeping;
-    struct loop_fd watch;     /* the connection, while there is one */
-    struct mosquitto *client; /* NULL: not connected */
-    struct attempt *attempt;
-    struct broker broker;
-    int keepalive_s;
-    int64_t retry_limit_ms;
-    bool loss_logged;
-    char problem[MQTT_ERROR_MAX]; /* why the last attempt failed or the connection was lost */
-    bool reading_waits;           /* for the connection: the latest one, which was not sent yet */
+    struct mqtt_link *link;
+    struct mqtt_link_owner link_owner;
+    struct outbox *outbox;
+    struct outbox_door door;
+    struct mqtt_commands commands;
+    struct mqtt_discovery discovery;
     struct mqtt_counters *counters;
-    char site[MQTT_SITE_MAX + 1], serial[41], username[MQTT_SECRET_MAX], password[MQTT_SECRET_MAX];
-    char status_topic[MQTT_TOPIC_MAX], power_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
-    char message[MESSAGE_POWER_INSTANT_MAX];
+    const struct reach *reach;
+    struct loop_timer tick, counters_timer;
+    struct thinning thin;
+    struct heap_watch heap;
+    bool takes_commands, was_stale;
+    int64_t counters_interval_ms, started_ms, meter_said_ms;
+    uint32_t meter_digest;
+    unsigned due; /* enum due */
+    struct broker broker;
+    char base[MQTT_TOPIC_MAX], status_topic[MQTT_TOPIC_MAX], meter_status_topic[MQTT_TOPIC_MAX],
+        power_topic[MQTT_TOPIC_MAX], late_topic[MQTT_TOPIC_MAX], counters_topic[MQTT_TOPIC_MAX],
+        meter_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
+    char serial[41], prefix[64], page[128];
+    char message[MESSAGE_METER_MAX];
 };
 
-/* --- settings --------------------------------------------------------------------------------- */
-
-/* The end of a host name or address: behind the bracket of an IPv6 address.  NULL: it does not begin as one. */
-static const char *end_of_host(const char *text)
-{
-    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-    static const char ipv6[] = "0123456789abcdefABCDEF:.";
-    const char *end =
-        text[0] == '[' ? text + 1 + strspn(text + 1, ipv6) : text + strspn(text, name);
-    if (text[0] == '[')
-        return *end == ']' && end > text + 2 ? end + 1 : NULL;
-    return end > text ? end : NULL;
-}
-
-/* host[:port] behind the scheme. */
-static bool parse_host_port(const char *text, struct broker *b)
-{
-    const char *rest = end_of_host(text);
-    size_t brackets = text[0] == '[';
-    size_t length = rest ? (size_t)(rest - text) - 2 * brackets : 0;
-    if (!rest || length >= sizeof b->host)
-        return false;
-    memcpy(b->host, text + brackets, length);
-    b->host[length] = 0;
-    if (*rest == 0)
-        return true;
-    char *end;
-    long port = strtol(rest + 1, &end, 10);
-    b->port = (int)port;
-    return *rest == ':' && rest[1] >= '0' && rest[1] <= '9' && *end == 0 && port >= 1 &&
-           port <= 65535;
-}
-
-static bool parse_broker(const char *url, struct broker *b, char error[static MQTT_ERROR_MAX])
-{
-    static const char plain[] = "mqtt://", secure[] = "mqtts://";
-    for (const char *p = url; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7F)
-            url = "";
-    bool is_secure = strncmp(url, secure, strlen(secure)) == 0;
-    *b = (struct broker){.port = is_secure ? TLS_PORT : DEFAULT_PORT};
-    if (!is_secure && strncmp(url, plain, strlen(plain)) != 0) {
-        snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST or mqtt://HOST:PORT",
-                 url);
-        return false;
-    }
-    if (!parse_host_port(strstr(url, "://") + 3, b)) {
-        snprintf(error, MQTT_ERROR_MAX, "broker \"%.80s\": use mqtt://HOST:PORT, port 1 to 65535",
-                 url);
-        return false;
-    }
-    b->tls = is_secure || b->port == TLS_PORT;
-    return true;
-}
+/* --- checks ----------------------------------------------------------------------------------- */
 
 bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX])
 {
     struct broker b;
-    return parse_broker(url, &b, error);
-}
-
-static bool can_connect(const struct broker *b, const char *url, char error[static MQTT_ERROR_MAX])
-{
-    if (b->tls)
-        snprintf(error, MQTT_ERROR_MAX,
-                 "broker \"%.80s\" means TLS, which this version cannot do yet; use mqtt:// with "
-                 "another port",
-                 url);
-    return !b->tls;
-}
-
-bool mqtt_check_broker(const char *url, char error[static MQTT_ERROR_MAX])
-{
-    struct broker b;
-    return parse_broker(url, &b, error) && can_connect(&b, url, error);
+    return broker_parse(url, &b, error);
 }
 
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
@@ -151,362 +87,427 @@ bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
     return false;
 }
 
-/* --- connecting, on the worker's thread ------------------------------------------------------- */
-
-static void on_connack(struct mosquitto *client, void *context, int answer)
+uint64_t mqtt_refused_commands(const struct mqtt_counters *c)
 {
-    struct attempt *a = context;
-    (void)client;
-    a->connack = answer;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < COMMAND_VERDICTS; i++)
+        sum += c->commands_refused[i];
+    return sum;
 }
 
-static void describe(struct attempt *a, int result)
+/* --- messages that are made when they are due ------------------------------------------------- */
+
+static void make_status(struct mqtt *m, struct text_out *out)
 {
-    const char *why = result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result);
-    snprintf(a->error, sizeof a->error, "%s", why);
+    (void)m;
+    text_put(out, "online");
 }
 
-/* Waits for the broker's answer. */
-static void await_connack(struct attempt *a)
+static void make_meter_status(struct mqtt *m, struct text_out *out)
 {
-    int64_t until_ms = loop_clock_ms() + CONNACK_TIMEOUT_MS;
-    while (a->connack < 0) {
-        int result = mosquitto_loop(a->client, 100, 1);
-        if (result != MOSQ_ERR_SUCCESS && a->connack < 0) {
-            describe(a, result);
+    text_put(out, meter_is_stale(m->meter) ? "offline" : "online");
+}
+
+static void make_meter(struct mqtt *m, struct text_out *out)
+{
+    const struct meter_snapshot *latest = meter_latest(m->meter);
+    message_meter(out, &latest->reading, latest->telegram, latest->telegram_len);
+}
+
+static int64_t pings(const struct reach_state *s, uint64_t count)
+{
+    return s->on ? (int64_t)count : COUNTER_UNKNOWN;
+}
+
+static void make_counters(struct mqtt *m, struct text_out *out)
+{
+    const struct meter_counters c = meter_get_counters(m->meter);
+    const struct mqtt_link_counters *l = &m->counters->link;
+    const struct reach_state gateway = reach_gateway(m->reach), internet = reach_internet(m->reach);
+    const struct heap_figures heap = heap_look(&m->heap);
+    const struct device_counters d = {
+        .uptime_s = (m->loop->now_ms - m->started_ms) / 1000,
+        .gateway_ping_pass = pings(&gateway, gateway.pass),
+        .gateway_ping_fail = pings(&gateway, gateway.fail),
+        .internet_ping_pass = pings(&internet, internet.pass),
+        .internet_ping_fail = pings(&internet, internet.fail),
+        .telegrams_pass = (int64_t)c.telegrams_pass,
+        .telegrams_fail = (int64_t)c.telegrams_fail,
+        .telegrams_frame_fail = (int64_t)c.telegrams_frame_fail,
+        .mqtt_event_errors = (int64_t)l->event_errors,
+        .mqtt_event_connect = (int64_t)l->connects,
+        .mqtt_send_pass = (int64_t)l->send_pass,
+        .mqtt_send_fail = (int64_t)l->send_fail,
+        .heap_free = heap.free,
+        .heap_min_free = heap.min_free,
+        .heap_largest_free = heap.largest_free,
+        .heap_failed_allocs = heap.failed_allocs,
+    };
+    message_device_counters(out, &d);
+}
+
+/* In the order they are said. */
+static const struct {
+    unsigned due;
+    bool retain;
+    size_t topic; /* in struct mqtt */
+    void (*make)(struct mqtt *m, struct text_out *out);
+} sayings[] = {
+    {DUE_STATUS, true, offsetof(struct mqtt, status_topic), make_status},
+    {DUE_METER_STATUS, true, offsetof(struct mqtt, meter_status_topic), make_meter_status},
+    {DUE_METER, false, offsetof(struct mqtt, meter_topic), make_meter},
+    {DUE_COUNTERS, false, offsetof(struct mqtt, counters_topic), make_counters},
+};
+
+static void say_what_is_due(struct mqtt *m)
+{
+    struct text_out out;
+    int number;
+    for (size_t i = 0; i < sizeof sayings / sizeof sayings[0]; i++) {
+        if (!(m->due & sayings[i].due))
+            continue;
+        text_init(&out, m->message, sizeof m->message);
+        sayings[i].make(m, &out);
+        if (mqtt_link_publish(m->link, (const char *)m + sayings[i].topic, m->message, out.length,
+                              sayings[i].retain, 0, &number) == LINK_BUSY)
             return;
-        }
-        if (loop_clock_ms() > until_ms) {
-            snprintf(a->error, sizeof a->error, "no answer within %d s", CONNACK_TIMEOUT_MS / 1000);
-            return;
-        }
+        m->due &= ~sayings[i].due;
     }
-    if (a->connack)
-        snprintf(a->error, sizeof a->error, "refused: %s", mosquitto_connack_string(a->connack));
 }
 
-static void run_attempt(struct worker_job *job)
+/* --- the link's events ------------------------------------------------------------------------ */
+
+static struct mqtt *of_owner(struct mqtt_link_owner *owner)
 {
-    struct attempt *a = CONTAINER_OF(job, struct attempt, job);
-    int result = mosquitto_connect(a->client, a->broker.host, a->broker.port, a->keepalive_s);
-    if (result == MOSQ_ERR_SUCCESS)
-        await_connack(a);
-    else
-        describe(a, result);
+    return CONTAINER_OF(owner, struct mqtt, link_owner);
 }
 
-/* --- connected, on the loop ------------------------------------------------------------------- */
-
-/* Anywhere between 1 s and a limit that doubles, so that a thousand gateways do not come at once. */
-static int64_t retry_delay_ms(struct mqtt *m)
+static bool send_reading(struct outbox_door *door, const char *text, size_t length, bool late,
+                         int *number, bool *refused)
 {
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
-        random = (uint32_t)m->loop->now_ms;
-    int64_t delay = RETRY_MIN_MS + random % (m->retry_limit_ms - RETRY_MIN_MS + 1);
-    m->retry_limit_ms = m->retry_limit_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : m->retry_limit_ms * 2;
-    return delay;
+    struct mqtt *m = CONTAINER_OF(door, struct mqtt, door);
+    enum mqtt_link_sent sent = mqtt_link_publish(m->link, late ? m->late_topic : m->power_topic,
+                                                 text, length, false, 0, number);
+    *refused = sent == LINK_REFUSED;
+    return sent == LINK_TAKEN;
 }
 
-static void retry_later(struct mqtt *m, const char *why)
+static void on_up(struct mqtt_link_owner *owner)
 {
-    m->counters->event_errors++;
-    snprintf(m->problem, sizeof m->problem, "%s", why);
-    if (!m->loss_logged)
-        log_warning("mqtt", "%s port %d: %s; trying again", m->broker.host, m->broker.port, why);
-    m->loss_logged = true;
-    loop_set_timer(m->loop, &m->retry, retry_delay_ms(m));
+    struct mqtt *m = of_owner(owner);
+    bool fresh = !meter_is_stale(m->meter);
+    bool commands = m->takes_commands && mqtt_link_is_secure(m->link);
+    m->due = DUE_STATUS | DUE_METER_STATUS | (fresh ? DUE_METER : 0);
+    m->discovery.settings.commands = commands;
+    if (commands)
+        mqtt_commands_subscribe(&m->commands);
+    mqtt_discovery_up(&m->discovery);
+    outbox_up(m->outbox, &m->door, fresh);
+    loop_set_timer(m->loop, &m->counters_timer, COUNTERS_FIRST_MS);
 }
 
-static void lose_connection(struct mqtt *m, int result)
+static void on_down(struct mqtt_link_owner *owner)
 {
-    const char *why = result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result);
-    loop_watch(m->loop, &m->watch, 0);
-    loop_cancel_timer(m->loop, &m->housekeeping);
-    mosquitto_destroy(m->client);
-    m->client = NULL;
-    retry_later(m, why);
+    struct mqtt *m = of_owner(owner);
+    m->due = 0;
+    outbox_down(m->outbox);
+    loop_cancel_timer(m->loop, &m->counters_timer);
 }
 
-/* Takes the library's answer to any call; waits for what it needs next. */
-static void carry_on(struct mqtt *m, int result)
+static void on_acked(struct mqtt_link_owner *owner, int number, bool taken)
 {
-    if (result != MOSQ_ERR_SUCCESS)
-        lose_connection(m, result);
-    else
-        loop_watch(m->loop, &m->watch, EPOLLIN | (mosquitto_want_write(m->client) ? EPOLLOUT : 0));
+    struct mqtt *m = of_owner(owner);
+    if (!outbox_acked(m->outbox, number, taken))
+        mqtt_discovery_acked(&m->discovery, number, taken);
 }
 
-static void on_broker(struct loop_fd *watch, uint32_t events)
+static void on_message(struct mqtt_link_owner *owner, const char *topic, const void *payload,
+                       size_t length, bool retained)
 {
-    struct mqtt *m = CONTAINER_OF(watch, struct mqtt, watch);
-    int result = MOSQ_ERR_SUCCESS;
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        result = mosquitto_loop_read(m->client, 1);
-    if (result == MOSQ_ERR_SUCCESS && (events & EPOLLOUT))
-        result = mosquitto_loop_write(m->client, 1);
-    carry_on(m, result);
+    struct mqtt *m = of_owner(owner);
+    if (!mqtt_discovery_take(&m->discovery, topic, payload, length) && m->takes_commands &&
+        mqtt_link_is_secure(m->link))
+        mqtt_commands_take(&m->commands, topic, payload, length, retained);
 }
 
-static void on_housekeeping(struct loop_timer *timer)
+/* A message comes at least so often. */
+static int pace_s(const struct mqtt *m)
 {
-    struct mqtt *m = CONTAINER_OF(timer, struct mqtt, housekeeping);
-    loop_set_timer(m->loop, &m->housekeeping, HOUSEKEEPING_MS);
-    carry_on(m, mosquitto_loop_misc(m->client));
+    int64_t telegram_ms = meter_stale_limit_ms(m->meter) / 3;
+    int64_t pace_ms =
+        m->thin.profile == PUBLISH_EACH ? telegram_ms : telegram_ms + m->thin.interval_ms;
+    return (int)(pace_ms / 1000);
 }
 
-/* --- messages --------------------------------------------------------------------------------- */
-
-/* A connection that has not taken the message before takes no more: nothing piles up. */
-static void publish(struct mqtt *m, const char *topic, const char *message, size_t length)
+static void on_ready(struct mqtt_link_owner *owner)
 {
-    if (mosquitto_want_write(m->client)) {
-        m->counters->dropped++;
+    struct mqtt *m = of_owner(owner);
+    say_what_is_due(m);
+    outbox_pump(m->outbox);
+    m->discovery.settings.pace_s = pace_s(m);
+    mqtt_discovery_pump(&m->discovery);
+    mqtt_commands_pump(&m->commands);
+}
+
+/* --- readings --------------------------------------------------------------------------------- */
+
+static void put_out(struct mqtt *m, const struct reading *r)
+{
+    struct text_out out;
+    text_init(&out, outbox_next(m->outbox), OUTBOX_TEXT_MAX);
+    message_power_instant(&out, r);
+    outbox_add(m->outbox, out.length);
+}
+_Static_assert((int)MESSAGE_POWER_INSTANT_MAX <= (int)OUTBOX_TEXT_MAX, "every message fits");
+
+static void end_window(struct mqtt *m)
+{
+    struct thinning *t = &m->thin;
+    if (!t->any)
         return;
-    }
-    int result = mosquitto_publish(m->client, NULL, topic, (int)length, message, 0, false);
-    if (result == MOSQ_ERR_SUCCESS)
-        m->counters->sent++;
-    else
-        m->counters->dropped++;
-    carry_on(m, result);
+    mean_take(&t->mean, &t->last);
+    put_out(m, &t->last);
+    mean_clear(&t->mean);
+    t->any = false;
 }
 
-/* Without a connection the latest reading waits for one and takes the place of the one before. */
-static void publish_reading(struct meter_listener *listener, const struct meter_snapshot *latest)
+static void publish_each(struct mqtt *m, const struct reading *r)
+{
+    put_out(m, r);
+}
+
+static void publish_mean(struct mqtt *m, const struct reading *r)
+{
+    struct thinning *t = &m->thin;
+    int64_t window_ms = r->received_ms - r->received_ms % t->interval_ms;
+    if (window_ms != t->since_ms)
+        end_window(m);
+    t->since_ms = window_ms;
+    mean_add(&t->mean, r);
+    t->last = *r;
+    t->any = true;
+}
+
+static void publish_change(struct mqtt *m, const struct reading *r)
+{
+    struct thinning *t = &m->thin;
+    if (t->any && r->received_ms - t->since_ms < t->interval_ms &&
+        !message_power_changed(&t->last, r, t->deadband_w))
+        return;
+    t->last = *r;
+    t->any = true;
+    t->since_ms = r->received_ms;
+    put_out(m, r);
+}
+
+/* The slow values, when one of them changed or it is time. */
+static void note_meter(struct mqtt *m, const struct meter_snapshot *latest)
+{
+    uint32_t digest =
+        message_meter_digest(&latest->reading, latest->telegram, latest->telegram_len);
+    if (digest == m->meter_digest && m->loop->now_ms - m->meter_said_ms < METER_EVERY_MS)
+        return;
+    m->meter_digest = digest;
+    m->meter_said_ms = m->loop->now_ms;
+    m->due |= DUE_METER;
+}
+
+static void on_reading(struct meter_listener *listener, const struct meter_snapshot *latest)
+{
+    static void (*const publish[])(struct mqtt * m, const struct reading *r) = {
+        [PUBLISH_EACH] = publish_each,
+        [PUBLISH_MEAN] = publish_mean,
+        [PUBLISH_CHANGE] = publish_change,
+    };
+    struct mqtt *m = CONTAINER_OF(listener, struct mqtt, listener);
+    publish[m->thin.profile](m, &latest->reading);
+    mqtt_discovery_reading(&m->discovery, &latest->reading);
+    note_meter(m, latest);
+    if (m->was_stale)
+        m->due |= DUE_METER_STATUS;
+    m->was_stale = false;
+    if (m->due && mqtt_link_is_up(m->link))
+        on_ready(&m->link_owner);
+}
+
+static void on_stale(struct meter_listener *listener)
 {
     struct mqtt *m = CONTAINER_OF(listener, struct mqtt, listener);
-    struct text_out out;
-    if (!m->client) {
-        m->counters->dropped += m->reading_waits;
-        m->reading_waits = true;
-        return;
-    }
-    text_init(&out, m->message, sizeof m->message);
-    message_power_instant(&out, &latest->reading);
-    if (out.overflow)
-        m->counters->dropped++;
-    else
-        publish(m, m->power_topic, m->message, out.length);
+    if (m->thin.profile == PUBLISH_MEAN)
+        end_window(m);
+    m->was_stale = true;
+    m->due |= DUE_METER_STATUS;
+    say_what_is_due(m);
 }
 
-/* MQTT says what the meter said and when; a reading that ages is not said again. */
-static void ignore_stale(struct meter_listener *listener)
+/* --- timers ----------------------------------------------------------------------------------- */
+
+static void on_tick(struct loop_timer *timer)
 {
-    (void)listener;
+    struct mqtt *m = CONTAINER_OF(timer, struct mqtt, tick);
+    loop_set_timer(m->loop, &m->tick, TICK_MS);
+    if (outbox_unanswered_ms(m->outbox) > ANSWER_TIMEOUT_MS)
+        mqtt_link_break(m->link, "the broker acknowledges nothing");
 }
 
-/* --- attempts ---------------------------------------------------------------------------------- */
-
-static int publish_status(struct mosquitto *client, const char *topic, const char *status)
+static void on_counters(struct loop_timer *timer)
 {
-    return mosquitto_publish(client, NULL, topic, (int)strlen(status), status, 1, true);
-}
-
-static void use_connection(struct mqtt *m, struct mosquitto *client)
-{
-    m->client = client;
-    m->watch = (struct loop_fd){.ready = on_broker, .fd = mosquitto_socket(client)};
-    m->counters->connects++;
-    m->retry_limit_ms = 2 * RETRY_MIN_MS;
-    m->loss_logged = false;
-    log_info("mqtt", "connected to %s port %d", m->broker.host, m->broker.port);
-    loop_set_timer(m->loop, &m->housekeeping, HOUSEKEEPING_MS);
-    carry_on(m, publish_status(m->client, m->status_topic, "online"));
-    if (m->client && m->reading_waits && !meter_is_stale(m->meter))
-        publish_reading(&m->listener, meter_latest(m->meter));
-    m->reading_waits = false;
-}
-
-static void on_attempt_done(struct worker_job *job)
-{
-    struct attempt *a = CONTAINER_OF(job, struct attempt, job);
-    struct mqtt *m = a->owner;
-    if (m)
-        m->attempt = NULL;
-    if (m && a->error[0] == 0) {
-        mosquitto_connect_callback_set(a->client, NULL);
-        use_connection(m, a->client);
-    } else {
-        mosquitto_destroy(a->client);
-        if (m)
-            retry_later(m, a->error);
-    }
-    free(a);
-}
-
-/* A client with its will, not connected. */
-static struct mosquitto *make_client(const struct mqtt *m, struct attempt *a)
-{
-    char id[64];
-    snprintf(id, sizeof id, "smart-connect-%.40s", m->serial);
-    struct mosquitto *client = mosquitto_new(id, true, a);
-    if (!client)
-        return NULL;
-    mosquitto_connect_callback_set(client, on_connack);
-    mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
-    int result =
-        mosquitto_will_set(client, m->status_topic, (int)strlen("offline"), "offline", 1, true);
-    if (result == MOSQ_ERR_SUCCESS && m->username[0])
-        result = mosquitto_username_pw_set(client, m->username, m->password);
-    if (result == MOSQ_ERR_SUCCESS)
-        return client;
-    mosquitto_destroy(client);
-    return NULL;
-}
-
-static void start_attempt(struct mqtt *m)
-{
-    struct attempt *a = calloc(1, sizeof *a);
-    if (a) {
-        a->job.run = run_attempt;
-        a->job.done = on_attempt_done;
-        a->owner = m;
-        a->broker = m->broker;
-        a->keepalive_s = m->keepalive_s;
-        a->connack = -1;
-        a->client = make_client(m, a);
-    }
-    if (a && a->client && worker_start(m->loop, &a->job) == 0) {
-        m->attempt = a;
-        return;
-    }
-    if (a && a->client)
-        mosquitto_destroy(a->client);
-    free(a);
-    retry_later(m, "out of memory or threads");
-}
-
-static void on_mqtt_retry(struct loop_timer *timer)
-{
-    start_attempt(CONTAINER_OF(timer, struct mqtt, retry));
+    struct mqtt *m = CONTAINER_OF(timer, struct mqtt, counters_timer);
+    loop_set_timer(m->loop, &m->counters_timer, m->counters_interval_ms);
+    m->due |= DUE_COUNTERS;
+    say_what_is_due(m);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void name_topic(const struct mqtt *m, const char *end, char topic[static MQTT_TOPIC_MAX])
+static void name_topics(struct mqtt *m, const char *site)
 {
-    snprintf(topic, MQTT_TOPIC_MAX, "devices/%s/smart-connect/%.40s/%s",
-             m->site[0] ? m->site : "default", m->serial, end);
+    const struct {
+        char *topic;
+        const char *end;
+    } topics[] = {
+        {m->status_topic, "status"},
+        {m->meter_status_topic, "meter-status"},
+        {m->power_topic, "data/power_instant"},
+        {m->late_topic, "data/power_instant_late"},
+        {m->counters_topic, "data/device_counters"},
+        {m->meter_topic, "data/meter"},
+        {m->all_topics, "#"},
+    };
+    snprintf(m->base, sizeof m->base, "devices/%.64s/smart-connect/%.40s",
+             site[0] ? site : "default", m->serial);
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
+        snprintf(topics[i].topic, MQTT_TOPIC_MAX, "%.200s/%s", m->base, topics[i].end);
+}
+
+static void set_up_thinning(struct mqtt *m, const struct mqtt_settings *s)
+{
+    m->thin.profile = s->profile;
+    m->thin.interval_ms = (int64_t)s->interval_s * 1000;
+    m->thin.deadband_w = s->deadband_w;
+    mean_clear(&m->thin.mean);
+}
+
+static void set_up_parts(struct mqtt *m, const struct mqtt_settings *s)
+{
+    m->commands = (struct mqtt_commands){.loop = m->loop,
+                                         .meter = m->meter,
+                                         .link = m->link,
+                                         .keeps = s->keeps,
+                                         .host = s->host,
+                                         .counters = s->counters,
+                                         .base = m->base,
+                                         .serial = m->serial};
+    m->discovery =
+        (struct mqtt_discovery){.loop = m->loop,
+                                .meter = m->meter,
+                                .link = m->link,
+                                .keeps = s->keeps,
+                                .on = s->home_assistant,
+                                .settings = {.serial = m->serial, .base = m->base, .page = m->page},
+                                .prefix = m->prefix};
+    mqtt_commands_start(&m->commands);
+    mqtt_discovery_start(&m->discovery);
+}
+
+static bool open_link(struct mqtt *m, const struct mqtt_settings *s)
+{
+    struct mqtt_link_settings settings = s->link;
+    settings.broker = m->broker;
+    settings.will_topic = m->status_topic;
+    m->link_owner = (struct mqtt_link_owner){
+        .up = on_up, .down = on_down, .acked = on_acked, .message = on_message, .ready = on_ready};
+    m->link = mqtt_link_open(m->loop, &settings, &m->link_owner, &s->counters->link);
+    return m->link != NULL;
 }
 
 static void copy_settings(struct mqtt *m, const struct mqtt_settings *s)
 {
-    snprintf(m->site, sizeof m->site, "%s", s->site);
-    snprintf(m->serial, sizeof m->serial, "%s", s->serial);
-    snprintf(m->username, sizeof m->username, "%s", s->username);
-    snprintf(m->password, sizeof m->password, "%s", s->password);
-    m->keepalive_s = s->keepalive_s;
+    m->outbox = s->outbox;
     m->counters = s->counters;
+    m->reach = s->reach;
+    m->takes_commands = s->commands;
+    m->counters_interval_ms = (int64_t)s->counters_interval_s * 1000;
+    m->started_ms = s->started_ms;
+    snprintf(m->serial, sizeof m->serial, "%s", s->link.serial);
+    snprintf(m->prefix, sizeof m->prefix, "%s", s->home_assistant_prefix);
+    snprintf(m->page, sizeof m->page, "%s", s->page);
+}
+
+static void start(struct mqtt *m)
+{
+    m->door.send = send_reading;
+    m->was_stale = meter_is_stale(m->meter);
+    m->listener = (struct meter_listener){.reading = on_reading, .stale = on_stale};
+    m->tick.expired = on_tick;
+    m->counters_timer.expired = on_counters;
+    meter_add_listener(m->meter, &m->listener);
+    loop_set_timer(m->loop, &m->tick, TICK_MS);
 }
 
 struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_settings *settings,
                        char error[static MQTT_ERROR_MAX])
 {
     struct broker broker;
-    if (!parse_broker(settings->broker, &broker, error) ||
-        !can_connect(&broker, settings->broker, error) || !mqtt_check_site(settings->site, error))
+    if (!broker_parse(settings->url, &broker, error) || !mqtt_check_site(settings->site, error))
         return NULL;
-    struct mqtt *m = calloc(1, sizeof *m);
-    if (!m) {
+    struct mqtt *m = heap_new(sizeof *m);
+    if (m) {
+        m->loop = l;
+        m->meter = meter;
+        m->broker = broker;
+        copy_settings(m, settings);
+        name_topics(m, settings->site);
+        set_up_thinning(m, settings);
+    }
+    if (!m || !open_link(m, settings)) {
+        free(m);
         snprintf(error, MQTT_ERROR_MAX, "out of memory");
         return NULL;
     }
-    m->loop = l;
-    m->meter = meter;
-    m->broker = broker;
-    copy_settings(m, settings);
-    m->retry_limit_ms = 2 * RETRY_MIN_MS;
-    m->retry.expired = on_mqtt_retry;
-    m->housekeeping.expired = on_housekeeping;
-    m->listener = (struct meter_listener){.reading = publish_reading, .stale = ignore_stale};
-    name_topic(m, "status", m->status_topic);
-    name_topic(m, "data/power_instant", m->power_topic);
-    name_topic(m, "#", m->all_topics);
-    mosquitto_lib_init();
-    meter_add_listener(meter, &m->listener);
-    start_attempt(m);
+    set_up_parts(m, settings);
+    start(m);
     return m;
 }
 
-/* Says `offline` and gives the broker a moment to take it.  Blocks that long. */
-static void say_goodbye(struct mosquitto *client, const char *status_topic)
+/* Takes the door out of the house, but for its link. */
+static void detach(struct mqtt *m)
 {
-    int64_t until_ms = loop_clock_ms() + GOODBYE_MS;
-    int result = publish_status(client, status_topic, "offline");
-    if (result == MOSQ_ERR_SUCCESS)
-        result = mosquitto_disconnect(client);
-    while (result == MOSQ_ERR_SUCCESS && mosquitto_want_write(client) && loop_clock_ms() < until_ms)
-        result = mosquitto_loop(client, 50, 1);
-    mosquitto_destroy(client);
-}
-
-/* Takes the door out of the house; what is left is the connection, if there is one. */
-static struct mosquitto *detach(struct mqtt *m)
-{
-    struct mosquitto *client = m->client;
     meter_remove_listener(m->meter, &m->listener);
-    loop_cancel_timer(m->loop, &m->retry);
-    loop_cancel_timer(m->loop, &m->housekeeping);
-    if (client)
-        loop_watch(m->loop, &m->watch, 0);
-    if (m->attempt)
-        m->attempt->owner = NULL;
-    return client;
-}
-
-static void forget(struct mqtt *m)
-{
-    explicit_bzero(m->password, sizeof m->password);
-    free(m);
+    loop_cancel_timer(m->loop, &m->tick);
+    loop_cancel_timer(m->loop, &m->counters_timer);
+    mqtt_commands_stop(&m->commands);
+    mqtt_discovery_stop(&m->discovery);
+    if (m->thin.profile == PUBLISH_MEAN)
+        end_window(m);
 }
 
 void mqtt_close(struct mqtt *m)
 {
     if (!m)
         return;
-    struct mosquitto *client = detach(m);
-    if (client)
-        say_goodbye(client, m->status_topic);
-    forget(m);
-}
-
-/* A connection on its way out, on the worker's thread. */
-struct farewell {
-    struct worker_job job;
-    struct mosquitto *client;
-    char status_topic[MQTT_TOPIC_MAX];
-};
-
-static void run_farewell(struct worker_job *job)
-{
-    struct farewell *f = CONTAINER_OF(job, struct farewell, job);
-    say_goodbye(f->client, f->status_topic);
-}
-
-static void on_farewell_done(struct worker_job *job)
-{
-    free(CONTAINER_OF(job, struct farewell, job));
+    detach(m);
+    mqtt_link_close(m->link);
+    outbox_down(m->outbox);
+    free(m);
 }
 
 void mqtt_leave(struct mqtt *m)
 {
     if (!m)
         return;
-    struct mosquitto *client = detach(m);
-    struct farewell *f = client ? calloc(1, sizeof *f) : NULL;
-    if (f) {
-        f->job.run = run_farewell;
-        f->job.done = on_farewell_done;
-        f->client = client;
-        memcpy(f->status_topic, m->status_topic, sizeof f->status_topic);
-    }
-    if (client && (!f || worker_start(m->loop, &f->job) < 0)) {
-        mosquitto_destroy(client); /* without a word: the last will says it */
-        free(f);
-    }
-    forget(m);
+    detach(m);
+    mqtt_link_leave(m->link);
+    outbox_down(m->outbox);
+    free(m);
 }
+
+void mqtt_hurry(struct mqtt *m)
+{
+    mqtt_link_hurry(m->link);
+}
+
+/* --- what can be seen ------------------------------------------------------------------------- */
 
 const char *mqtt_broker_host(const struct mqtt *m)
 {
@@ -523,12 +524,22 @@ const char *mqtt_topics(const struct mqtt *m)
     return m->all_topics;
 }
 
+const struct mqtt_link *mqtt_link_of(const struct mqtt *m)
+{
+    return m->link;
+}
+
 bool mqtt_is_connected(const struct mqtt *m)
 {
-    return m->client != NULL;
+    return mqtt_link_is_up(m->link);
 }
 
 const char *mqtt_problem(const struct mqtt *m)
 {
-    return m->client ? "" : m->problem;
+    return mqtt_link_problem(m->link);
+}
+
+const char *mqtt_last_refusal(const struct mqtt *m)
+{
+    return m->commands.last_refusal;
 }

@@ -1,47 +1,77 @@
-/* mqtt.h - readings to an MQTT broker.
+/* mqtt.h - the MQTT door: readings to a broker, and commands from it.
  *
- *   devices/<site>/smart-connect/<serial>/data/power_instant   each valid telegram
- *   devices/<site>/smart-connect/<serial>/status               online | offline, retained, last will
+ * Below devices/<site>/smart-connect/<serial>/ (SPEC of the topics: docs/protocols.md):
  *
- * Looking up the broker's name, connecting and the handshake run on a thread of their own; from then on
- * all is non-blocking on the loop.  A broker that is away, slow or silent costs messages, which are
- * counted, and nothing else.
+ *   data/power_instant            each valid telegram, or fewer by the profile
+ *   data/power_instant_late       those that could not be sent at their time, in order
+ *   data/device_counters          every minute
+ *   data/meter                    slow values: when they change, and every five minutes
+ *   status, meter-status          online | offline, retained; the first is the last will
+ *   cmd/<name>, .../response      commands, over TLS only
+ *
+ * A broker that is away, slow or silent costs nothing but time: readings wait (outbox.h).
  */
 #ifndef MQTT_H
 #define MQTT_H
 
 #include "meter.h"
+#include "mqtt_keeps.h"
+#include "mqtt_link.h"
+#include "outbox.h"
+#include "reach.h"
 
 enum {
     MQTT_ERROR_MAX = 200,
-    MQTT_HOST_MAX = 128,
     MQTT_TOPIC_MAX = 256,
-    MQTT_SITE_MAX = 64,   /* bytes */
-    MQTT_SECRET_MAX = 257 /* of a user name or password, with its NUL */
+    MQTT_SITE_MAX = 64, /* bytes */
+};
+
+enum mqtt_profile {
+    PUBLISH_EACH,  /* telegram, as the manual */
+    PUBLISH_MEAN,  /* over an interval */
+    PUBLISH_CHANGE /* when a power moved, and once in an interval */
 };
 
 struct mqtt_counters {
-    uint64_t connects;      /* CONNACKs that said yes */
-    uint64_t event_errors;  /* failed attempts and lost connections */
-    uint64_t sent, dropped; /* messages */
+    struct mqtt_link_counters link;
+    uint64_t commands_done;
+    uint64_t commands_refused[COMMAND_VERDICTS];
+};
+
+/* What the house does for commands. */
+struct mqtt_host {
+    json_t *(*status)(struct mqtt_host *host); /* NULL: out of memory */
+    void (*reset)(struct mqtt_host *host);     /* soft: reconnects; the link may be gone then */
 };
 
 struct mqtt_settings {
-    const char *broker; /* mqtt://host[:port] */
-    const char *site;   /* "" is written `default` in topics */
-    const char *serial;
-    const char *username; /* "" = none */
-    const char *password;
-    int keepalive_s;                /* also how soon a half-open connection is found */
-    struct mqtt_counters *counters; /* the caller's, and counted on: one broker after another */
+    struct mqtt_link_settings link; /* but for broker and will_topic, which are made here */
+    const char *url;                /* of the broker */
+    const char *site;               /* "" is written `default` in topics */
+    enum mqtt_profile profile;
+    int interval_s; /* PUBLISH_MEAN, PUBLISH_CHANGE */
+    int deadband_w; /* PUBLISH_CHANGE */
+    int counters_interval_s;
+    bool commands; /* are taken, where the connection is TLS */
+    bool home_assistant;
+    const char *home_assistant_prefix;
+    const char *page;   /* URL of the web page; "": none */
+    int64_t started_ms; /* of the process, by the loop's clock */
+    /* the house's own, for as long as this is open */
+    struct mqtt_counters *counters;
+    struct mqtt_keeps *keeps;
+    struct outbox *outbox;
+    const struct reach *reach;
+    struct mqtt_host *host;
 };
 
 struct mqtt;
 
-/* Checks the form of a broker URL; whether this version can connect there, too; the name of a site.
- * False: `error` says in one line what is wrong. */
+/* Of all verdicts. */
+uint64_t mqtt_refused_commands(const struct mqtt_counters *c);
+
+/* Checks a broker URL, and the name of a site.  False: `error` says in one line what is wrong. */
 bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX]);
-bool mqtt_check_broker(const char *url, char error[static MQTT_ERROR_MAX]);
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX]);
 
 /* Starts connecting, and publishes each reading of the meter from then on.  The strings are copied.
@@ -49,7 +79,7 @@ bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX]);
 struct mqtt *mqtt_open(struct loop *l, struct meter *meter, const struct mqtt_settings *settings,
                        char error[static MQTT_ERROR_MAX]);
 
-/* Says `offline` and disconnects; waits at most half a second for the broker to take it. */
+/* Says `offline` and disconnects; waits at most a second for the broker to take what was sent. */
 void mqtt_close(struct mqtt *m);
 
 /* The same without waiting here: the goodbye goes on by itself while another connection may begin. */
@@ -60,10 +90,15 @@ const char *mqtt_broker_host(const struct mqtt *m);
 int mqtt_broker_port(const struct mqtt *m);
 const char *mqtt_topics(const struct mqtt *m);
 
-/* True from the broker's yes until the connection is lost. */
-bool mqtt_is_connected(const struct mqtt *m);
+/* The network came back: a connection that is waited for is tried soon. */
+void mqtt_hurry(struct mqtt *m);
 
-/* Why there is no connection; "" while there is one, and before the first attempt ended. */
+/* The connection: its state, and why there is none. */
+const struct mqtt_link *mqtt_link_of(const struct mqtt *m);
+bool mqtt_is_connected(const struct mqtt *m);
 const char *mqtt_problem(const struct mqtt *m);
+
+/* Why the latest command that was refused was; "": none was. */
+const char *mqtt_last_refusal(const struct mqtt *m);
 
 #endif

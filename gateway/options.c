@@ -47,7 +47,7 @@ static bool check_map(const char *text, char *error)
 
 static bool check_mqtt(const char *text, char *error)
 {
-    return text[0] == 0 || mqtt_check_broker(text, error);
+    return text[0] == 0 || mqtt_check_url(text, error);
 }
 
 static bool check_site(const char *text, char *error)
@@ -108,14 +108,27 @@ const struct option_row option_rows[] = {
      "amperes per phase shown with --stale high-current", NUMBER(stale_current_a, 1, 10000)},
 
     {"mqtt", "mqtt", "URL", "",
-     "broker, mqtt://HOST[:PORT]; empty = MQTT is off", TEXT(mqtt, check_mqtt)},
+     "broker: mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS; port 8883\n"
+     "always means TLS; empty = MQTT is off", TEXT(mqtt, check_mqtt)},
     {"mqtt", "mqtt-site", "NAME", "",
      "name of the site in topics; empty is written `default`", TEXT(mqtt_site, check_site)},
-    {"mqtt", "mqtt-username", "NAME", "", "empty = none", TEXT(mqtt_username, NULL)},
+    {"mqtt", "mqtt-username", "NAME", "",
+     "empty = the device certificate says who we are, where there is TLS", TEXT(mqtt_username, NULL)},
     {"mqtt", "mqtt-password-file", "PATH", "",
      "file whose first line is the password", TEXT(mqtt_password_file, NULL)},
     {"mqtt", "mqtt-keepalive", "S", "30",
      "seconds; also how soon a dead connection is found", NUMBER(mqtt_keepalive_s, 5, 3600)},
+    {"mqtt", "mqtt-ca", "PATH", "",
+     "file with the certificates (PEM) that vouch for the broker, or sha256:HEX of\n"
+     "the broker's own key; empty = the authorities this system trusts", TEXT(mqtt_ca, NULL)},
+    {"mqtt", "mqtt-publish", "WHEN", "telegram",
+     "each telegram, the mean over an interval, or when a power changed", CHOICE(mqtt_profile, choices_profile)},
+    {"mqtt", "mqtt-interval", "S", "10",
+     "seconds of the mean; with change, the longest silence", NUMBER(mqtt_interval_s, 1, 3600)},
+    {"mqtt", "mqtt-keep-days", "N", "7",
+     "days for which readings are kept on disk while the broker is away", NUMBER(mqtt_keep_days, 0, 366)},
+    {"mqtt", "mqtt-home-assistant", NULL, "off",
+     "tell Home Assistant which entities there are (MQTT discovery)", SWITCH(mqtt_home_assistant)},
 
     {"http", "https", "ADDR:PORT", "443",
      "where the page and the API are served: PORT, ADDR:PORT, [IPV6]:PORT or off;\n"
@@ -139,7 +152,7 @@ const struct option_row option_rows[] = {
      "draw a live view of the values on standard output", SWITCH(live)},
 };
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
-_Static_assert(sizeof option_rows / sizeof option_rows[0] <= 32, "options.was_set has 32 bits");
+_Static_assert(sizeof option_rows / sizeof option_rows[0] <= 64, "options.was_set has 64 bits");
 /* clang-format on */
 
 static const struct option_row *find_row(const char *name)
@@ -240,7 +253,7 @@ bool options_set(struct options *o, const char *name, const char *value,
     const struct option_row *row = find_row(name);
     char why[OPTION_ERROR_MAX] = "";
     if (row && set_row(row, o, value, why)) {
-        o->was_set |= UINT32_C(1) << (row - option_rows);
+        o->was_set |= UINT64_C(1) << (row - option_rows);
         return true;
     }
     if (row)

@@ -32,7 +32,12 @@ struct options {
     char mqtt_site[OPTION_TEXT_MAX];
     char mqtt_username[OPTION_TEXT_MAX];
     char mqtt_password_file[OPTION_TEXT_MAX];
+    char mqtt_ca[OPTION_TEXT_MAX];
     int mqtt_keepalive_s;
+    int mqtt_profile; /* enum mqtt_profile */
+    int mqtt_interval_s;
+    int mqtt_keep_days;
+    int mqtt_home_assistant;
     /* [http] */
     char http[OPTION_TEXT_MAX];
     char https[OPTION_TEXT_MAX];
@@ -45,7 +50,7 @@ struct options {
     int log_level; /* enum log_level */
     int live;
     /* private: a bit for each row that was set by flag or file */
-    uint32_t was_set;
+    uint64_t was_set;
 };
 
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_CHOICE, OPTION_SWITCH };

@@ -1,0 +1,27 @@
+/* heap.h - the process's own heap, for the device counters, and allocations that can be seen to fail. */
+#ifndef HEAP_H
+#define HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap_figures {
+    int64_t free;          /* bytes the process has from the kernel and does not use */
+    int64_t min_free;      /* the least of what was seen */
+    int64_t largest_free;  /* of these, the piece at the top that could go back to the kernel */
+    int64_t failed_allocs; /* of heap_new() since start */
+};
+
+/* Start it zeroed. */
+struct heap_watch {
+    int64_t min_free;
+    int looks;
+};
+
+/* Looks now. */
+struct heap_figures heap_look(struct heap_watch *w);
+
+/* calloc(1, size) that counts its failures. */
+void *heap_new(size_t size);
+
+#endif
