@@ -15,6 +15,7 @@ const KINDS = {
 export class Field {
   #saved;
   #complaint = null;
+  #blamed = null;
 
   constructor(form, inputs) {
     this.form = form;
@@ -24,10 +25,18 @@ export class Field {
     this.secret = "secret" in this.first.dataset;
     const usual = this.secret ? "exact" : this.first.type === "number" ? "number" : "text";
     this.kind = KINDS[this.first.dataset.kind ?? usual];
-    /* what carries the complaint: the input, or the group of its radio buttons */
-    this.bearer = this.first.type === "radio" ? this.first.closest("fieldset") : this.first;
     if (this.bearer !== this.first) this.bearer.setAttribute("role", "radiogroup");
-    this.#describe();
+    this.#describe(this.bearer);
+  }
+
+  /* What carries the complaint: the input, or the group of its radio buttons. */
+  get bearer() {
+    return this.first.type === "radio" ? this.first.closest("fieldset") : this.first;
+  }
+
+  /* What other parts of the form go by. */
+  get choice() {
+    return String(this.value);
   }
 
   get value() {
@@ -79,30 +88,33 @@ export class Field {
     return this.#saved !== undefined && !this.hidden && !Object.is(this.value, this.#saved);
   }
 
-  get valid() {
-    return this.kind !== KINDS.number || Number.isInteger(this.value);
+  /* The text that says what is wrong before the gateway is asked; null: nothing is. */
+  get fault() {
+    return this.kind === KINDS.number && !Number.isInteger(this.value) ? "numberNeeded" : null;
   }
 
   get label() {
-    const of = this.first.type === "radio" ? this.bearer.querySelector("legend") : this.first.labels[0];
+    const of = this.bearer.labels?.[0] ?? this.bearer.querySelector("legend");
     return of?.textContent ?? this.pointer;
   }
 
   /* Shows what is wrong: a text of ours, and the gateway's English words, if any. */
   complain(key, detail = "") {
+    this.#blamed = this.bearer;
     this.#complaint ??= this.#makeComplaint();
     this.#complaint.dataset.key = key;
     setText(this.#complaint.lastElementChild, detail);
     this.translate();
-    this.bearer.setAttribute("aria-invalid", "true");
-    this.#describe();
+    this.#blamed.setAttribute("aria-invalid", "true");
+    this.#describe(this.#blamed);
   }
 
   absolve() {
-    this.#complaint?.remove();
+    if (!this.#complaint) return;
+    this.#complaint.remove();
     this.#complaint = null;
-    this.bearer.removeAttribute("aria-invalid");
-    this.#describe();
+    this.#blamed.removeAttribute("aria-invalid");
+    this.#describe(this.#blamed);
   }
 
   translate() {
@@ -110,22 +122,27 @@ export class Field {
   }
 
   focus() {
-    (this.inputs.find((input) => input.checked) ?? this.first).focus();
+    const group = this.bearer.matches("fieldset");
+    (group ? this.inputs.find((input) => input.checked) ?? this.first : this.bearer).focus();
   }
 
   #makeComplaint() {
-    const made = element("p", {class: "complaint", id: `${this.first.id || this.first.name}-complaint`},
+    const made = element("p", {class: "complaint", id: `${this.#name(this.#blamed)}-complaint`},
       element("span"), " ", element("span", {lang: "en"}));
-    const home = this.bearer.closest(".field, .check") ?? this.bearer;
+    const home = this.#blamed.closest(".field, .check") ?? this.#blamed;
     if (home.matches("label")) home.after(made);
     else home.append(made);
     return made;
   }
 
-  #describe() {
-    const ids = ["hint", "secret", "complaint"].map((part) => `${this.first.id || this.first.name}-${part}`);
+  #name(bearer) {
+    return bearer.id || this.first.name;
+  }
+
+  #describe(bearer) {
+    const ids = ["hint", "warning", "secret", "complaint"].map((part) => `${this.#name(bearer)}-${part}`);
     const there = ids.filter(byId);
-    if (there.length) this.bearer.setAttribute("aria-describedby", there.join(" "));
-    else this.bearer.removeAttribute("aria-describedby");
+    if (there.length) bearer.setAttribute("aria-describedby", there.join(" "));
+    else bearer.removeAttribute("aria-describedby");
   }
 }

@@ -2,6 +2,7 @@
 import {byId, element} from "./dom.js";
 import {at, mergePatch} from "./config.js";
 import {Field} from "./field.js";
+import {addFileButton} from "./file.js";
 import {onLanguage, t} from "./language.js";
 import {addSecretControls, describeSecret} from "./secret.js";
 
@@ -11,14 +12,15 @@ export class SettingsForm extends EventTarget {
   #saving = false;
   #said = {status: null, problem: null};
 
-  /* Events: "shown" whenever a value may look different, "saved". */
-  constructor(id, config) {
+  /* Events: "shown" whenever a value may look different, "saved".  `kinds` names the classes of special fields. */
+  constructor(id, config, kinds = {}) {
     super();
     this.node = byId(id);
     this.config = config;
     this.node.inert = true; // until there are values
     this.node.querySelectorAll("[data-secret]").forEach(addSecretControls);
-    this.fields = this.#collect();
+    this.fields = this.#collect(kinds);
+    this.node.querySelectorAll("textarea").forEach(addFileButton);
     this.#addSaveBar(this.node.querySelector("[data-save]"));
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -48,8 +50,8 @@ export class SettingsForm extends EventTarget {
     if (this.#saving) return;
     this.#clear();
     const changed = this.fields.filter((field) => field.changed);
-    const bad = changed.filter((field) => !field.valid);
-    bad.forEach((field) => field.complain("numberNeeded"));
+    const bad = changed.filter((field) => field.fault);
+    bad.forEach((field) => field.complain(field.fault));
     if (bad.length) return this.#refuse(bad, []);
     if (!changed.length) return this.#say("status", "nothingChanged");
     this.#busy(true);
@@ -118,7 +120,7 @@ export class SettingsForm extends EventTarget {
 
   #inUse() {
     const focused = document.activeElement;
-    return this.dirty || (this.node.contains(focused) && focused.matches("input, select"));
+    return this.dirty || (this.node.contains(focused) && focused.matches("input, select, textarea"));
   }
 
   /* A change from outside waited for the field to be left. */
@@ -126,12 +128,12 @@ export class SettingsForm extends EventTarget {
     if (this.#outdated && !this.#inUse()) this.#adopt();
   }
 
-  #collect() {
+  #collect(kinds) {
     const groups = new Map();
     for (const input of this.node.querySelectorAll("[data-pointer]")) {
       groups.set(input.dataset.pointer, [...groups.get(input.dataset.pointer) ?? [], input]);
     }
-    return [...groups.values()].map((inputs) => new Field(this.node, inputs));
+    return [...groups].map(([pointer, inputs]) => new (kinds[pointer] ?? Field)(this.node, inputs));
   }
 
   #edited(input) {
@@ -143,8 +145,8 @@ export class SettingsForm extends EventTarget {
   /* Shows the parts that belong to the choices made, the unsaved mark, and what secrets there are. */
   #shown() {
     for (const part of this.node.querySelectorAll("[data-when]")) {
-      const [pointer, value] = part.dataset.when.split("=");
-      part.hidden = String(this.value(pointer)) !== value;
+      const [pointer, choices] = part.dataset.when.split("=");
+      part.hidden = !choices.split("|").includes(this.field(pointer).choice);
     }
     this.fields.filter((field) => field.secret).forEach(describeSecret);
     const dirty = this.dirty;

@@ -1,5 +1,6 @@
 /* main.js - puts the parts of the page together: what is heard goes to those who show it. */
 import {setBanner} from "./banner.js";
+import {loadCertificate, startCertificate} from "./certificate.js";
 import {Chart} from "./chart.js";
 import {Config} from "./config.js";
 import {byId} from "./dom.js";
@@ -7,6 +8,7 @@ import {History} from "./history.js";
 import {startLanguage} from "./language.js";
 import {Live} from "./live.js";
 import {showCurrent, showModbus, startModbus} from "./modbus.js";
+import {showMqtt, startMqtt} from "./mqtt.js";
 import {startPassword} from "./password.js";
 import {startReport} from "./report.js";
 import {loadFirmware, showService, startService} from "./service.js";
@@ -30,6 +32,8 @@ const quiet = {pause: () => live.pause(), resume: () => live.retry()};
 
 startViews(Object.values(forms));
 startStatus();
+startMqtt();
+startCertificate();
 startValues();
 startModbus(forms.modbus);
 startTelegram();
@@ -50,6 +54,7 @@ function hearReading(reading) {
 function hearState(state) {
   config.noticeRevision(state.Configuration.Revision).catch(() => {}); // the next state tries again
   showStatus(state);
+  showMqtt(state);
   showModbus(state);
   showSettings(forms, state);
   showService(state);
@@ -62,7 +67,7 @@ function hearState(state) {
 
 /* What is missing after a time without the gateway is fetched. */
 async function catchUp() {
-  await Promise.allSettled([config.load(), history.load(), loadFirmware()]);
+  await Promise.allSettled([config.load(), history.load(), loadFirmware(), loadCertificate()]);
   chart.draw();
 }
 

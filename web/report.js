@@ -1,20 +1,23 @@
 /* report.js - what support needs to know, as a file.  Only what is listed here goes in: no secret, no name,
  * no number of a meter or a household, no text a meter sent. */
 import {get} from "./api.js";
-import {byId, element, setText} from "./dom.js";
+import {byId, setText} from "./dom.js";
+import {download} from "./file.js";
 import {notDone, t} from "./language.js";
 
 /* `true` takes a value as it is, an object goes deeper. */
 const STATUS = {
   MeterType: true, DefaultNetIf: true, Ethernet: {IpMode: true}, WiFi: {IpMode: true},
-  MQTT: {Enabled: true, Keepalive: true}, Modbus: true, Meter: true,
+  MQTT: {Enabled: true, Keepalive: true, Publish: true, Interval: true, Deadband: true, CountersInterval: true,
+    KeepDays: true, KeepMiB: true, LateRate: true, Commands: true, HomeAssistant: true},
+  Modbus: true, Meter: true,
   State: {
     Product: true, Time: true, Uptime: true, Versions: true, Counters: true, Led: true,
     Configuration: {Revision: true, Problem: true},
     Meter: {Ok: true, State: true, Text: true, Standard: true, Phases: true, Version: true, DataAge: true,
       Stale: true, StaleAfter: true},
-    Link: {Ok: true}, Network: {Ok: true, Managed: true}, Internet: {Ok: true},
-    MQTT: {Ok: true, State: true, Port: true},
+    Link: {Ok: true}, Network: {Ok: true, GatewayOk: true, Managed: true}, Internet: {Ok: true},
+    MQTT: {Ok: true, State: true, Port: true, Version: true, TLS: true, Waiting: true, DiskBytes: true},
     Modbus: {Ok: true, Map: true, WordOrder: true},
   },
 };
@@ -43,17 +46,11 @@ async function make() {
   return report;
 }
 
-function download(name, text) {
-  const link = element("a", {href: URL.createObjectURL(new Blob([text], {type: "application/json"})), download: name});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
-
 export function startReport() {
   byId("report").addEventListener("click", async () => {
     try {
       const name = `smart-connect-report-${new Date().toISOString().slice(0, 16).replace(/\D/g, "")}.json`;
-      download(name, JSON.stringify(await make(), null, 2));
+      download(name, "application/json", JSON.stringify(await make(), null, 2));
       setText(byId("report-status"), t("reportDone", {name}));
     } catch (problem) {
       setText(byId("report-status"), notDone(problem));

@@ -53,7 +53,7 @@ function draw() {
     [t("revision"), state.Configuration.Revision],
     [t("session"), state.Session.Address ?? t("none")],
   ]);
-  setRows(byId("counters"), Object.entries(state.Counters).map(([name, count]) => [name, number(count)]));
+  setRows(byId("counters"), Object.entries(state.Counters).map(([name, count]) => [name, count === null ? t("unknown") : number(count)]));
 }
 
 async function reset(mode, done) {

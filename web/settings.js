@@ -1,7 +1,10 @@
 /* settings.js - the forms of the page, and the hints that follow what is typed into them. */
+import {BrokerField, TrustField} from "./broker.js";
 import {byId, setText} from "./dom.js";
 import {SettingsForm} from "./form.js";
 import {onLanguage, t} from "./language.js";
+
+const KINDS = {"/MQTT/Broker": BrokerField, "/MQTT/CA": TrustField};
 
 let serial = "…", managed = false;
 
@@ -19,15 +22,14 @@ function hintNetmasks() {
   }
 }
 
-/* The rule of the gateway: mqtts, or mqtt with port 8883, means TLS. */
-function brokerHint(url) {
-  const [, scheme, port] = /^(mqtts?):\/\/[^/]+?(?::(\d+))?\/?$/i.exec(url) ?? [];
-  if (!scheme) return "brokerHint";
-  return scheme.toLowerCase() === "mqtts" || port === "8883" ? "brokerTls" : "brokerPlain";
-}
+const BROKER_HINTS = {"": "brokerHint", plain: "brokerPlain", tls: "brokerTls"};
 
 function hintMqtt(form) {
-  setText(byId("broker-hint"), t(brokerHint(form.value("/MQTT/Broker"))));
+  const transport = form.field("/MQTT/Broker").choice, plain = transport === "plain";
+  setText(byId("broker-hint"), t(BROKER_HINTS[transport]));
+  byId("broker-warning").hidden = !plain || !form.value("/MQTT/Username") || !form.value("/MQTT/Password");
+  setText(byId("interval-hint"), t(form.value("/MQTT/Publish") === "mean" ? "intervalMean" : "intervalChange"));
+  setText(byId("commands-hint"), t(plain ? "commandsPlain" : "commandsHint"));
   const site = form.value("/MQTT/Site") || "default";
   setText(byId("site-hint"), t("siteHint", {topic: `devices/${site}/smart-connect/${serial}/data/…`}));
 }
@@ -43,7 +45,7 @@ function announceAddress(form) {
 export function startSettings(config) {
   const forms = {};
   for (const name of ["network", "cloud", "modbus", "meter", "metrics"]) {
-    forms[name] = new SettingsForm(`form-${name}`, config);
+    forms[name] = new SettingsForm(`form-${name}`, config, KINDS);
   }
   forms.network.addEventListener("shown", hintNetmasks);
   forms.network.addEventListener("saved", () => announceAddress(forms.network));

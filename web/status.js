@@ -1,6 +1,7 @@
 /* status.js - the lights, the LED and what is known of the network, from the State of the API. */
 import {byId, element, setFacts, setText} from "./dom.js";
 import {onLanguage, t} from "./language.js";
+import {mqttText} from "./mqtt.js";
 
 /* Meter.State: its text, and what to do about it. */
 const METER = {
@@ -14,8 +15,6 @@ const METER = {
   "encrypted": ["meterEncrypted", "adviceEncrypted"],
 };
 
-const MQTT = {off: "mqttOff", connecting: "mqttConnecting", connected: "mqttConnected", refused: "mqttRefused"};
-
 /* Led.State: what it means, and how the LED shows it. */
 const LED = {
   "normal": ["ledNormal", "ledColorNormal"],
@@ -26,7 +25,6 @@ const LED = {
 
 let state = null;
 
-const known = (table, key) => table[key] ? t(table[key]) : key;
 const list = (values) => values?.length ? values.join(", ") : t("none");
 
 /* A word of the gateway's that we have no text for is shown as it is. */
@@ -55,23 +53,20 @@ function drawLed(led) {
   for (const node of document.querySelectorAll("[data-led-color]")) setText(node, color ? t(color) : led.Color);
 }
 
+/* The router, and whether it can be reached, where that is known. */
+function gatewayText({Gateway: gateway, GatewayOk: ok}) {
+  if (!gateway) return t("none");
+  return ok == null ? gateway : t(ok ? "gatewayAnswers" : "gatewaySilent", {gateway});
+}
+
 function drawNetwork({Link: link, Network: network}) {
   byId("unmanaged").hidden = network.Managed !== false;
   setFacts(byId("network-now"), [
     [t("activeInterface").replace(/\s*:$/, ""), link.Interface ?? t("none")],
     [t("hostName"), network.HostName ?? t("unknown")],
     [t("addresses"), list(network.Addresses)],
-    [t("gateway"), network.Gateway ?? t("none")],
+    [t("gateway"), gatewayText(network)],
     [t("dns"), list(network.DNS)],
-  ]);
-}
-
-function drawMqtt(mqtt, counters) {
-  setFacts(byId("mqtt-now"), [
-    [t("connectionState"), known(MQTT, mqtt.State)],
-    ...(mqtt.Host ? [[t("brokerHost"), `${mqtt.Host}:${mqtt.Port}`]] : []),
-    ...(mqtt.Detail ? [[t("detail"), mqtt.Detail]] : []),
-    [t("messagesSent"), counters?.mqtt_send_pass ?? t("unknown")],
   ]);
 }
 
@@ -86,10 +81,9 @@ function draw() {
   light("Link", state.Link.Ok);
   light("Network", state.Network.Ok);
   light("Internet", state.Internet.Ok);
-  light("MQTT", state.MQTT.Ok, known(MQTT, state.MQTT.State));
+  light("MQTT", state.MQTT.Ok, mqttText(state.MQTT));
   drawLed(state.Led);
   drawNetwork(state);
-  drawMqtt(state.MQTT, state.Counters);
 }
 
 export function startStatus() {

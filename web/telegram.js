@@ -1,6 +1,7 @@
 /* telegram.js - the latest telegram, as the meter sent it. */
 import {request} from "./api.js";
 import {byId, setText} from "./dom.js";
+import {copyText} from "./file.js";
 import {dateTime, notDone, t} from "./language.js";
 
 const say = (text) => setText(byId("telegram-status"), text);
@@ -16,17 +17,7 @@ async function show() {
   }
 }
 
-async function copy() {
-  try {
-    await navigator.clipboard.writeText(byId("telegram").textContent);
-    say(t("copied"));
-  } catch {
-    getSelection().selectAllChildren(byId("telegram"));
-    say(t("copyByHand"));
-  }
-}
-
 export function startTelegram() {
   byId("telegram-get").addEventListener("click", show);
-  byId("telegram-copy").addEventListener("click", copy);
+  byId("telegram-copy").addEventListener("click", async () => say(t(await copyText(byId("telegram")))));
 }
