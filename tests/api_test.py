@@ -10,8 +10,8 @@ import pytest
 
 from harness import DATA, SERIAL, crc16, marked, p1, run, tic_marked, wait_until
 from https_client import Connection, basic, door
-from page_kit import (CONFIG, FIRMWARE, HISTORY, LIVE, MASK, PASSWORD, READINGS, RESET, STATUS, TELEGRAM, Events,
-                      assert_fields, assert_problem, connects, document, metric, parse_metrics, strangers)
+from page_kit import (CERTIFICATE, CONFIG, FIRMWARE, HISTORY, LIVE, MASK, PASSWORD, READINGS, RESET, STATUS, TELEGRAM,
+                      Events, assert_fields, assert_problem, connects, document, metric, parse_metrics, strangers)
 from page_kit import fixture_box, fixture_guarded, fixture_metered, fixture_shared  # noqa: F401
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE")
@@ -28,6 +28,7 @@ TABLE = {
     FIRMWARE: {"GET": 200, "POST": 409},
     RESET: {"POST": 202},
     PASSWORD: {"POST": 422},  # the body of this test names none
+    CERTIFICATE: {"GET": 200, "POST": 422},
     TELEGRAM: {"GET": 200},
     READINGS: {"GET": 200},
     LIVE: {"GET": 200},
@@ -35,6 +36,7 @@ TABLE = {
     "/api/v1/openapi.json": {"GET": 200},
     "/metrics": {"GET": 200},
 }
+FAULTS = {PASSWORD: ["/OldPassword"], CERTIFICATE: ["/Certificate"]}
 ALLOW = {path: ", ".join("GET, HEAD" if m == "GET" else m for m in TABLE[path]) for path in TABLE}
 NOWHERE = ("/nowhere", "/api/v1/nowhere", "/api/v1/", "/api/v1/config/", "/API/V1/CONFIG", "/api/v1/config.json",
            "/metrics/x", "/favicon.ico", "/landing.css/", "//", "/etc/passwd",
@@ -82,7 +84,7 @@ def test_every_method_without_with_a_wrong_and_with_the_right_login(box, path):
             assert answer["Allow"] == (ALLOW[path] if wanted == 405 else None), f"{method} {path}: {answer}"
             assert_fields(answer)
             if wanted >= 400 and method != "HEAD":
-                assert_problem(answer, wanted, *(["/OldPassword"] if wanted == 422 else []))
+                assert_problem(answer, wanted, *(FAULTS[path] if wanted == 422 else []))
             if wanted >= 400:
                 assert answer["Content-Type"] == "application/problem+json"
         assert one.state()["Counters"]["logins_failed"] == len(METHODS)
@@ -484,6 +486,8 @@ BAD_SETTINGS = [
     ({"Modbus": {"MaxClients": 65}}, "/Modbus/MaxClients"), ({"Modbus": {"WordOrder": "little"}}, "/Modbus/WordOrder"),
     ({"Modbus": {"StaleCurrent": 0}}, "/Modbus/StaleCurrent"), ({"Meter": {"StaleAfter": 3601}}, "/Meter/StaleAfter"),
     ({"Meter": {"EstimateU31": 1}}, "/Meter/EstimateU31"), ({"Metrics": {"Token": "short"}}, "/Metrics/Token"),
+    ({"Internet": {"PingTarget": "https://h"}}, "/Internet/PingTarget"),
+    ({"Internet": {"PingTarget": "1.2.3"}}, "/Internet/PingTarget"),
     ({"a/b~c": 1}, "/a~1b~0c"),
 ]
 
@@ -679,8 +683,8 @@ def test_metrics_count_what_happens(metered, tcp_meter, broker):
         client.exception(3, 0xFFFF, 2)
         assert metric(one.metrics(), "modbus_clients") == 1
     wait_until(lambda: metric(one.metrics(), "telegrams_total", result="crc") == 1, "the bad telegram")
-    wait_until(lambda: metric(one.metrics(), "mqtt_messages_total", result="sent")
-               > metric(before, "mqtt_messages_total", result="sent"), "a message")
+    wait_until(lambda: metric(one.metrics(), "mqtt_messages_total", result="acknowledged")
+               > metric(before, "mqtt_messages_total", result="acknowledged"), "a message")
     after, counters = one.metrics(), one.state()["Counters"]
     assert metric(after, "telegrams_total", result="ok") == counters["telegrams_pass"] == 1
     assert metric(after, "modbus_requests_total") - metric(before, "modbus_requests_total") >= 6
@@ -688,6 +692,23 @@ def test_metrics_count_what_happens(metered, tcp_meter, broker):
     assert metric(after, "modbus_exceptions_total") == counters["modbus_exceptions"] >= 1
     assert metric(after, "mqtt_connects_total") == counters["mqtt_event_connect"] == 1
     assert metric(after, "http_requests_total") > metric(before, "http_requests_total")
+
+
+def test_an_internet_target_is_asked_at_once_and_no_more_when_it_is_taken_away(box):
+    """Here the target is this machine; whether its router answers is not for this test to say, but null is never 0."""
+    one = box()
+    assert one.state()["Internet"] == {"Ok": None}
+    counters = ("internet_ping_pass", "internet_ping_fail")
+    assert [one.state()["Counters"][name] for name in counters] == [None, None]
+    assert metric(one.metrics(), "ping_total", target="internet", result="pass") is None
+    one.patch(Internet={"PingTarget": "127.0.0.1"})
+    wait_until(lambda: one.state()["Internet"]["Ok"] is not None, "an answer or none", 5)
+    assert sum(one.state()["Counters"][name] for name in counters) >= 1
+    one.patch(Internet={"PingTarget": ""})
+    assert one.state()["Internet"] == {"Ok": None}
+    wait_until(lambda: one.state()["Network"]["GatewayOk"] is not None, "an answer or none", 5)
+    known = [metric(one.metrics(), "ping_total", target="gateway", result=result) for result in ("pass", "fail")]
+    assert sum(known) >= 1
 
 
 def test_a_token_opens_the_metrics_and_nothing_else(box):

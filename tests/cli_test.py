@@ -124,7 +124,7 @@ def test_refusal_is_one_line_with_option_reason_and_remedy(options, words):
 
 
 @pytest.mark.parametrize("command, options, words", [
-    ("decode", ["--format", "xml"], ["--format", "json, table or readings"]),
+    ("decode", ["--format", "xml"], ["--format", "json, table, readings, meter or home-assistant"]),
     ("decode", ["--frobnicate"], ["--frobnicate"]),
     ("decode", ["-xyz"], ["-x"]),
     ("decode", ["--format"], ["--format", "value"]),
@@ -326,10 +326,13 @@ def test_decode_time_stamp_without_a_usable_clock_is_null():
     assert done.returncode == 0 and json.loads(done.stdout)["ts"] is None
 
 
-def test_decode_readings_and_table():
+def test_decode_readings_meter_and_table():
     done = run("decode", "--format", "readings", str(THREE_PHASE))
     values = json.loads(done.stdout)["values"]
     assert values["power_import_w"] == 412 and values["meter_voltage_l1_v"] == 233.4
+    meter = json.loads(run("decode", "--format", "meter", str(THREE_PHASE)).stdout)
+    assert meter["values"]["tariff"] == 2 and "power_import_w" not in meter["values"]
+    assert meter["mbus"]["1"]["value"] == 2718.281
     table = run("decode", "--format", "table", str(THREE_PHASE)).stdout.decode()
     assert re.search(r"^power_import_w +412 W$", table, re.M) and "2718281 dm3" in table
 

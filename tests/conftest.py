@@ -63,8 +63,8 @@ def subscriber():
     """subscriber(BROKER): collects what is published."""
     made = []
 
-    def make(broker, **how):
-        made.append(harness.Subscriber(broker.port, **how))
+    def make(broker, at=None, **how):
+        made.append(harness.Subscriber(at or broker.port, **how))
         return made[-1]
     yield make
     for one in made:

@@ -10,33 +10,25 @@ The other tests stop or spoil single system calls of the real gateway with strac
 import itertools
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import types
 
 import pytest
 
 from crash import images
-from harness import LIBC, PROGRAM, SANITIZER_COMPLAINT, SERIAL, SOURCES, Gateway, Process, clean_environment, run, \
+from crash.kit import ALL, KIT, Log, folder_in_memory, has_sanitizer, note
+from harness import LIBC, PROGRAM, SANITIZER_COMPLAINT, SERIAL, Gateway, Process, clean_environment, run, \
     wait_until
 from https_client import Closed, Https, login_of, serve
 
-KIT = pathlib.Path(os.environ.get("CRASH_KIT", str(SOURCES / "build" / "tests" / "crash")))
-ALL = os.environ.get("CRASH_IMAGES") == "all"
 STARTS = 30  # of the gateway itself, unless ALL
 CONFIG, RESET, PASSWORD = "/api/v1/config", "/api/v1/reset", "/api/v1/password"
 OWN = "a password of my own"
 PR_SET_PTRACER = 0x59616D61
-
-
-def note(text):
-    """A count, to be seen with pytest -s."""
-    print(f"\ncrash: {text}", end="", flush=True)
 
 
 def find_obstacle():
@@ -50,38 +42,14 @@ def find_obstacle():
 OBSTACLE = find_obstacle()
 needs_strace = pytest.mark.skipif(bool(OBSTACLE), reason=OBSTACLE)
 needs_preload = pytest.mark.skipif(
-    b"__asan_init" in pathlib.Path(PROGRAM).read_bytes(),
+    has_sanitizer(PROGRAM),
     reason="a sanitizer must be the first library of a program, before a preloaded one; see the release build")
 
 
 @pytest.fixture(scope="module")
 def memory():
-    """A folder without a disk below, where thousands of images cost little."""
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="crash-", dir=place) as folder:
-        yield pathlib.Path(folder)
-
-
-# --- writing down ------------------------------------------------------------------------------
-
-class Log:
-    """What programs change below folder/disk, as long as they run with `environment`."""
-
-    def __init__(self, folder):
-        self.disk, self.path = folder / "disk", folder / "writes.log"
-        self.disk.mkdir(parents=True)
-        self.environment = {"LD_PRELOAD": str(KIT / "libwrite_log.so"), "WRITE_LOG_FOLDER": str(self.disk),
-                            "WRITE_LOG": str(self.path)}
-
-    def mark(self, name):
-        """From here on somebody relies on what was done."""
-        with open(self.path, "a", encoding="utf-8") as log:
-            log.write(f"mark\t{name}\n")
-
-    def steps(self):
-        steps = images.read_log(self.path)
-        assert images.final(steps) == images.read_folder(self.disk), "the log does not tell all"
-        return steps
+    with folder_in_memory() as folder:
+        yield folder
 
 
 # --- tiny savers -------------------------------------------------------------------------------

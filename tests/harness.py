@@ -3,6 +3,7 @@
 The program to try is named by $SMART_CONNECT.  Everything stays on the loopback interface, ports are
 chosen by the kernel, and every wait has a deadline.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 import tty
 
@@ -189,12 +191,13 @@ class Gateway(Process):
 
     count = 0
 
-    def __init__(self, folder, meter, *options, modbus="127.0.0.1:0", env=None, wait=True, **how):
+    def __init__(self, folder, meter, *options, modbus="127.0.0.1:0", env=None, wait=True, prefix=(), **how):
+        """`prefix`: a command that ends by executing the one behind it."""
         Gateway.count += 1
         empty = folder / "device.conf"
         empty.touch()
         super().__init__(folder, f"gateway-{Gateway.count}",
-                         [PROGRAM, "run", "--config", str(empty), "--meter", meter, "--modbus", modbus,
+                         [*prefix, PROGRAM, "run", "--config", str(empty), "--meter", meter, "--modbus", modbus,
                           "--state", "", "--serial", SERIAL, *options],
                          env=clean_environment(env), **how)
         if wait:
@@ -455,6 +458,59 @@ class Broker:
         self.process.end(number)
 
 
+class Gate:
+    """A port that leads to another one, and can be shut: the way to a broker, which itself goes on."""
+
+    def __init__(self, *ports):
+        """Leads to the first of these ports that answers."""
+        self.ports = ports
+        self.port = free_port()
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self.ends = []
+        self.open()
+
+    def open(self):
+        self.listening = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.serve, args=(self.listening,), daemon=True).start()
+
+    def shut(self):
+        """Ends all connections, and refuses new ones.  Also when it is shut already."""
+        self.end(self.listening)
+        self.listening.close()
+        for end in self.ends:
+            self.end(end)
+        self.ends = []
+
+    def serve(self, listening):
+        with contextlib.suppress(OSError):
+            while True:
+                client = listening.accept()[0]
+                threading.Thread(target=self.lead, args=(client,), daemon=True).start()
+
+    def lead(self, client):
+        for port in self.ports:
+            with contextlib.suppress(OSError):
+                broker = socket.create_connection(("127.0.0.1", port), 1)
+                broker.settimeout(None)
+                self.ends += [client, broker]
+                threading.Thread(target=self.copy, args=(broker, client), daemon=True).start()
+                self.copy(client, broker)
+                return
+        self.end(client)
+
+    def copy(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        self.end(source)
+        self.end(sink)
+
+    @staticmethod
+    def end(one):
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
 class Message:
     def __init__(self, topic, payload, retained):
         self.topic, self.payload, self.retained = topic, payload.decode(), retained
@@ -470,16 +526,17 @@ class Message:
 class Subscriber:
     """Collects all that is published at a broker."""
 
-    def __init__(self, port, topic="#", username=None, password=None):
+    def __init__(self, port, topic="#", username=None, password=None, host="127.0.0.1",
+                 protocol=paho.mqtt.client.MQTTv311):
         self.messages = []
-        self.client = paho.mqtt.client.Client()
+        self.client = paho.mqtt.client.Client(protocol=protocol)
         if username:
             self.client.username_pw_set(username, password)
         subscribed = []
         self.client.on_subscribe = lambda *_: subscribed.append(True)
         self.client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self.client.on_message = lambda _c, _u, m: self.messages.append(Message(m.topic, m.payload, m.retain))
-        self.client.connect("127.0.0.1", port)
+        self.client.connect(host, port)
         self.client.loop_start()
         wait_until(lambda: subscribed, "the subscription")
 

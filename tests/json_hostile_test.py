@@ -187,6 +187,10 @@ CASES = {
     "port-65536": ({"Modbus": {"Port": 65536}}, MEANING, "/Modbus/Port"),
     "clients-0": ({"Modbus": {"MaxClients": 0}}, MEANING, "/Modbus/MaxClients"),
     "stale-current-0": ({"Modbus": {"StaleCurrent": 0}}, MEANING, "/Modbus/StaleCurrent"),
+    "target-shell": ({"Internet": {"PingTarget": "$(reboot)"}}, MEANING, "/Internet/PingTarget"),
+    "target-everybody": ({"Internet": {"PingTarget": "255.255.255.255"}}, MEANING, "/Internet/PingTarget"),
+    "target-format": ({"Internet": {"PingTarget": "%s%n"}}, MEANING, "/Internet/PingTarget"),
+    "target-line-end": ({"Internet": {"PingTarget": "example.org\n"}}, MEANING, "/Internet/PingTarget"),
     "token-short": ({"Metrics": {"Token": "short"}}, MEANING, "/Metrics/Token"),
     "token-line-end": ({"Metrics": {"Token": "0123456789abcdef\r\nX: y"}}, MEANING, "/Metrics/Token"),
 }

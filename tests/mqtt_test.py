@@ -101,7 +101,10 @@ def test_every_valid_telegram_is_published_once_in_order_and_no_other(start, met
         meter.send(marked(1000 + n, good=False))
         watch.wait("power_instant", lambda m: m.json()["P"] == n)
     assert [m.json()["P"] for m in watch.of("power_instant")] == list(range(1, 51))
-    server.wait_live(good=50, crc=50, mqtt_sent=50)
+    server.wait_live(good=50, crc=50, mqtt_dropped=0)
+    wait_until(lambda: int(server.live()["mqtt_sent"]) == len(watch.messages),
+               "a count of every message the broker acknowledged, and of no other")
+    assert not watch.of("power_instant_late")
 
 
 def test_stale_reading_is_not_said_again_to_a_new_broker_connection(start, meter, broker, subscriber):
@@ -169,7 +172,9 @@ def test_only_our_topics_are_written(start, meter, broker, subscriber):
     start(broker.url)
     meter.send(marked(1))
     watch.wait("power_instant")
-    assert {m.topic for m in watch.messages} == {f"{TOPIC}/status", f"{TOPIC}/data/power_instant"}
+    watch.wait("device_counters")  # the last to come
+    assert {m.topic for m in watch.messages} == {f"{TOPIC}/{name}" for name in (
+        "status", "meter-status", "data/power_instant", "data/meter", "data/device_counters")}
 
 
 # --- brokers that come and go ------------------------------------------------------------------
@@ -247,9 +252,10 @@ def test_shutdown_does_not_wait_for_a_broker_that_stands_still(start, broker):
     assert time.monotonic() - begin < 2
 
 
-def listener():
+def listener(address="127.0.0.1", port=0):
     s = socket.socket()
-    s.bind(("127.0.0.1", 0))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, port))
     s.listen()
     s.settimeout(15)
     return s
@@ -272,6 +278,8 @@ def test_silent_brokers_are_given_up_and_tried_again(gateway, broker):
 
 
 NO_BROKERS = {"refuses": b"\x20\x02\x00\x05", "odd code": b"\x20\x02\x00\xff", "short": b"\x20\x01\x00",
+              "refuses in MQTT 5": b"\x20\x03\x00\x87\x00", "odd code in MQTT 5": b"\x20\x03\x00\xff\x00",
+              "speaks no version": b"\x20\x02\x00\x01",
               "long": b"\x20\xff\xff\xff\xff\xff", "publishes": b"\x30\x02\x00\x05",
               "web server": b"HTTP/1.1 400 Bad Request\r\n\r\n", "zeros": bytes(300), "ff": b"\xff" * 300,
               "closes": b""}
@@ -281,7 +289,7 @@ def test_peers_that_are_no_broker_are_left_and_tried_again(gateway):
     listeners = {name: listener() for name in NO_BROKERS}
     servers = {name: gateway("sim:dsmr50", "--mqtt", f"mqtt://127.0.0.1:{l.getsockname()[1]}")
                for name, l in listeners.items()}
-    for _ in range(2):
+    for _ in range(3):  # an attempt may take two: MQTT 5, and 3.1.1 when the answer is none of MQTT 5
         for name, l in listeners.items():
             peer = l.accept()[0]
             peer.recv(200)
@@ -296,16 +304,36 @@ def test_peers_that_are_no_broker_are_left_and_tried_again(gateway):
         listeners[name].close()
 
 
+def protocol_level(connect):
+    """Of a CONNECT packet."""
+    assert connect[0] == 0x10 and connect[2:8] == b"\0\4MQTT", connect
+    return connect[8]
+
+
+def let_in(rogue, version):
+    """Plays a broker of this version up to its CONNACK; the connection."""
+    peer = rogue.accept()[0]
+    assert protocol_level(peer.recv(300)) == 5, "the newer one first"
+    if version == "5":
+        peer.sendall(b"\x20\x03\x00\x00\x00")
+        return peer
+    peer.sendall(b"\x20\x02\x00\x01")  # unacceptable protocol version
+    peer.close()
+    peer = rogue.accept()[0]
+    assert protocol_level(peer.recv(300)) == 4
+    peer.sendall(b"\x20\x02\x00\x00")
+    return peer
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("packet", [b"\x30\xff\xff\xff\x7f", b"\x30\x00", b"\x30\x04\x00\x00ab", b"\x40\x02\x77\x77",
                                     b"\x36\x05\x00\x01a\x00\x01", b"\x90\x03\x00\x01\x80", b"\xe0\x00", b"\x00\x00"])
-def test_broker_that_turns_hostile_after_a_good_begin(start, meter, packet):
+def test_broker_that_turns_hostile_after_a_good_begin(start, meter, packet, version):
     with listener() as rogue:
         server = start(f"mqtt://127.0.0.1:{rogue.getsockname()[1]}")
         before_kib = server.rss_kib()
-        peer = rogue.accept()[0]
-        peer.recv(200)
-        peer.sendall(b"\x20\x02\x00\x00")
-        server.wait_log("mqtt: connected")
+        peer = let_in(rogue, version)
+        server.wait_log(rf"mqtt: connected to .*, MQTT {version}$")
         peer.sendall(packet + bytes(1000))
         meter.send(marked(1))
         server.wait_served()
@@ -352,7 +380,7 @@ def test_wrong_password_is_said_once_and_costs_nothing_else(start, meter, guarde
     secret = tmp_path / "secret"
     secret.write_text("guess\n")
     server = start(guarded.url, "--mqtt-username", "meter", "--mqtt-password-file", str(secret))
-    server.wait_log("mqtt: .*refused: .*not authorised")
+    server.wait_log("mqtt: .*refused: Not authorized")
     meter.send(marked(1))
     server.wait_served()
     time.sleep(2.5)  # another attempt or two
@@ -387,9 +415,21 @@ def test_broker_url_that_cannot_be_used_is_refused(url):
     assert refusal("--mqtt", url).startswith("smart-connect run: --mqtt: broker ")
 
 
-@pytest.mark.parametrize("url", ["mqtts://127.0.0.1", "mqtts://127.0.0.1:1883", "mqtt://127.0.0.1:8883"])
-def test_tls_is_refused_rather_than_left_out(url):
-    assert "TLS" in refusal("--mqtt", url)
+@pytest.mark.parametrize("scheme, port", [("mqtts", 0), ("mqtt", 8883)])
+def test_tls_is_spoken_and_never_left_out(start, meter, scheme, port):
+    """By the scheme, and at the port that always means TLS: every connection begins with a ClientHello."""
+    with listener("127.88.83.1", port) as peerless:
+        server = start(f"{scheme}://127.88.83.1:{peerless.getsockname()[1]}")
+        for _ in range(3):
+            peer = peerless.accept()[0]
+            hello = peer.recv(2000)
+            assert hello[0] == 0x16 and hello[1] == 3, "a TLS handshake record"
+            assert hello[5] == 1 and b"MQTT" not in hello, "a ClientHello"
+            peer.close()
+        meter.send(marked(1))
+        server.wait_served()
+        server.wait_log("trying again")
+        assert not server.log("mqtt: connected")
 
 
 def test_mqtt_is_off_until_a_broker_is_set(gateway):

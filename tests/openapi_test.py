@@ -12,8 +12,8 @@ import pytest
 
 from harness import SERIAL, SOURCES, Closed, marked, p1, run, wait_until
 from https_client import Https, basic
-from page_kit import (CONFIG, FIRMWARE, HISTORY, LIVE, READINGS, RESET, STATUS, TELEGRAM, Events, assert_fields,
-                      document, needs_root, strangers)
+from page_kit import (CERTIFICATE, CONFIG, FIRMWARE, HISTORY, LIVE, READINGS, RESET, STATUS, TELEGRAM, Events,
+                      assert_fields, document, needs_root, strangers)
 from page_kit import fixture_box, fixture_metered, fixture_shared  # noqa: F401
 
 OPENAPI = "/api/v1/openapi.json"
@@ -131,7 +131,7 @@ def test_every_setting_is_described(shared):
 
 # --- what is served ----------------------------------------------------------------------------
 
-GETS = (CONFIG, STATUS, FIRMWARE, TELEGRAM, READINGS, HISTORY, OPENAPI, "/metrics")
+GETS = (CONFIG, STATUS, FIRMWARE, CERTIFICATE, TELEGRAM, READINGS, HISTORY, OPENAPI, "/metrics")
 
 
 def walk(box):

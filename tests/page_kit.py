@@ -17,7 +17,7 @@ from https_client import Connection, Https, Malformed, serve
 
 CONFIG, STATUS, READINGS, TELEGRAM = "/api/v1/config", "/api/v1/status", "/api/v1/readings", "/api/v1/telegram"
 LIVE, HISTORY, RESET, FIRMWARE = "/api/v1/live", "/api/v1/history", "/api/v1/reset", "/api/v1/firmware"
-PASSWORD = "/api/v1/password"
+PASSWORD, CERTIFICATE = "/api/v1/password", "/api/v1/mqtt/certificate"
 MASK = "********"
 
 # Addresses of the loopback network: wrong logins are counted by address, so a test takes fresh ones.

@@ -1,258 +1,24 @@
 """The web page, in a browser, against the gateway: what an installer sees, types and saves."""
-import base64
 import gzip
-import http.client
 import json
-import os
-import pathlib
 import re
-import shutil
-import ssl
 import time
 
 import pytest
 
 import harness
+from browser_kit import BROKER, MASK, needs_browser
+from browser_kit import fixture_box, fixture_browser, fixture_other_box, fixture_page  # noqa: F401
 from harness import SOURCES, wait_until
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="python3-selenium is not installed: ./bootstrap test")
-from selenium.webdriver.common.by import By  # noqa: E402  only with selenium
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.select import Select  # noqa: E402
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
 WEB = SOURCES / "web"
-SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", SOURCES / "build" / "screenshots"))
 VIEWS = ["status", "network", "cloud", "modbus", "meter", "service"]
-FORMS = ["network", "cloud", "modbus", "meter", "metrics"]
-DESKTOP, PHONE = (1280, 800), (360, 740)
-MASK = "********"
+PHONE = (360, 740)
 OWN = "kilowatt-hour-42"  # a password of one's own
-JSON = {"Content-Type": "application/json"}
 
-pytestmark = pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")),
-                                reason="chromium or chromium-driver is not installed: ./bootstrap test")
-
-# Runs before the page's own scripts: remembers what goes wrong and what is sent, and lets a test answer instead.
-WITNESS = """
-window.seen = {problems: [], patches: [], posts: [], sources: [], blobs: [], answer: null};
-addEventListener("securitypolicyviolation", e => seen.problems.push(`CSP ${e.violatedDirective} ${e.blockedURI}`));
-addEventListener("error", e => seen.problems.push(String(e.message)));
-addEventListener("unhandledrejection", e => seen.problems.push(String(e.reason)));
-const fetchForReal = window.fetch;
-window.fetch = (resource, how) => {
-  if (how && how.method === "PATCH") seen.patches.push(how.body);
-  if (how && how.method === "POST") seen.posts.push(how.body);
-  return seen.answer ? Promise.resolve(seen.answer()) : fetchForReal(resource, how);
-};
-window.EventSource = class extends EventSource {
-  constructor(...a) { super(...a); seen.sources.push(this); }
-};
-const blobForReal = URL.createObjectURL;
-URL.createObjectURL = blob => { blob.text().then(text => seen.blobs.push(text)); return blobForReal(blob); };
-"""
-
-
-class Box:
-    """A gateway that serves the page, and the API as a plain client sees it."""
-
-    def __init__(self, folder, meter, *options):
-        self.state = folder / "state"
-        self.options = (folder, meter, "--state", str(self.state), *options)
-        self.start("127.0.0.1:0", "127.0.0.1:0")
-        label = json.loads(harness.run("label", "--state", str(self.state), "--json").stdout)
-        self.login = label["login"]
-
-    def start(self, http, https):
-        self.gateway = harness.Gateway(*self.options, "--http", http, "--https", https)
-        ready = self.gateway.stdout()
-        self.http, self.https = (re.search(rf"\b{door}=(\S+:\d+)", ready).group(1) for door in ("http", "https"))
-        self.origin = f"https://{self.https}"
-
-    def restart(self):
-        """At the same addresses."""
-        self.start(self.http, self.https)
-
-    def connection(self, source):
-        """A TLS connection; None if the gateway has no place for it."""
-        lenient = ssl.create_default_context()
-        lenient.check_hostname, lenient.verify_mode = False, ssl.CERT_NONE
-        host, port = self.https.split(":")
-        made = http.client.HTTPSConnection(host, int(port), timeout=harness.DEADLINE, context=lenient,
-                                           source_address=(source, 0))
-        try:
-            made.connect()
-        except ConnectionResetError:
-            return None
-        return made
-
-    def api(self, method, path, body=None, source="127.0.0.1", login=None):
-        """The status and the JSON of an answer."""
-        connection = wait_until(lambda: self.connection(source), "a place that the browser leaves to this address")
-        credentials = base64.b64encode(f"user:{login or self.login}".encode()).decode()
-        headers = {"Authorization": f"Basic {credentials}", **(JSON if body is not None else {})}
-        connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
-        return answer.status, json.loads(text)
-
-    def config(self):
-        status, config = self.api("GET", "/api/v1/config")
-        assert status == 200, config
-        return config
-
-    def change(self, **settings):
-        status, answer = self.api("PATCH", "/api/v1/config", settings)
-        assert status == 200, answer
-
-    def reset(self):
-        status, answer = self.api("POST", "/api/v1/reset", {"Mode": "factory"})
-        assert status == 202, answer
-
-    def stop(self):
-        if self.gateway.running():
-            self.gateway.stop()
-
-
-class Page:
-    """The page in the browser, by what a person does with it."""
-
-    def __init__(self, browser):
-        self.browser = browser
-
-    def open(self, box, view="status", wait=True):
-        """A fresh page; the login is given as a person gives it to the browser, once."""
-        self.run("window.seen && seen.sources.forEach(source => source.close())")
-        self.browser.get("about:blank")
-        self.browser.get_log("browser")  # what an earlier page said
-        if self.browser.logged_in != box.origin:
-            self.browser.get(box.origin.replace("//", f"//user:{box.login}@"))
-            self.browser.logged_in = box.origin
-        self.browser.get(f"{box.origin}/#{view}")
-        if wait:
-            self.wait_ready()
-        return self
-
-    def wait_ready(self):
-        """Waits for the page's scripts, and then for the settings they fetch."""
-        try:
-            self.until("settings", "const buttons = document.querySelectorAll('[data-save] [type=submit]');"
-                       "return buttons.length === arguments[0] && ![...document.forms].some(form => form.inert)",
-                       len(FORMS))
-        except AssertionError as e:
-            raise AssertionError(f"{e}: {self.complaints()}; {self.text('body')[-300:]}") from e
-
-    def run(self, script, *arguments):
-        return self.browser.execute_script(script, *arguments)
-
-    def until(self, what, script, *arguments, seconds=harness.DEADLINE):
-        return wait_until(lambda: self.run(script, *arguments), what, seconds)
-
-    def find(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def text(self, selector):
-        return self.run("return document.querySelector(arguments[0]).textContent", selector)
-
-    def until_text(self, selector, accept, what=None):
-        """Waits until the text of an element is accepted; a text is accepted when it is contained."""
-        fits = accept if callable(accept) else lambda text: accept in text
-        wait_until(lambda: fits(self.text(selector)), what or f"{accept!r} in {selector}: {self.text(selector)!r}")
-        return self.text(selector)
-
-    def go(self, view):
-        self.find(f'nav a[href="#{view}"]').click()
-        self.until(view, "return !document.getElementById('view-' + arguments[0]).hidden", view)
-
-    def fill(self, name, text):
-        field = self.find(f"#{name}")
-        field.clear()
-        field.send_keys(text)
-
-    def choose(self, pointer, value):
-        """A radio button, by its label, as a finger does it."""
-        self.run("document.querySelector(arguments[0]).closest('label').scrollIntoView({block: 'center'})",
-                 f'[data-pointer="{pointer}"][value="{value}"]')
-        self.find(f'label:has([data-pointer="{pointer}"][value="{value}"])').click()
-
-    def press(self, selector):
-        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
-        self.find(selector).click()
-
-    def save(self, form):
-        self.press(f"#form-{form} [type=submit]")
-
-    def saved(self, form):
-        """Saves, and waits for the good news."""
-        self.save(form)
-        self.until_text(f"#form-{form} .save [role=status]", "Saved.")
-
-    def speak(self, language):
-        Select(self.find("#language")).select_by_value(language)
-
-    def size(self, width, height):
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
-
-    def media(self, **features):
-        """Media features such as prefers_color_scheme."""
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()]})
-
-    def screenshot(self, name):
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.browser.save_screenshot(str(SCREENSHOTS / f"page-{name}.png"))
-
-    def complaints(self):
-        """What went wrong in the page, and what the browser complained about."""
-        return self.run("return seen.problems") + [
-            entry["message"] for entry in self.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync",
-                     "disable-background-networking", "disable-component-update", "ignore-certificate-errors",
-                     "lang=en", f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.chrome.service.Service(shutil.which("chromedriver"))
-    made = webdriver.Chrome(service=service, options=options)
-    made.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WITNESS})
-    made.logged_in = None
-    yield made
-    made.quit()
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory):
-    """The gateway of most tests, with a simulated meter."""
-    one = Box(tmp_path_factory.mktemp("box"), "sim:dsmr50")
-    yield one
-    one.stop()
-
-
-@pytest.fixture
-def other_box(tmp_path):
-    """other_box(METER_URL, OPTION...): a gateway of the test's own."""
-    started = []
-
-    def start(meter, *options):
-        started.append(Box(tmp_path, meter, *options))
-        return started[-1]
-    yield start
-    for one in started:
-        one.stop()
-
-
-@pytest.fixture
-def page(browser):
-    one = Page(browser)
-    one.media()
-    one.size(*DESKTOP)
-    return one
+pytestmark = needs_browser
 
 
 # --- what is seen --------------------------------------------------------------------------------
@@ -317,15 +83,13 @@ def test_what_is_not_known_is_said_in_words(page, other_box):
     assert page.run(facts, "#meter-now dd")[2:] == ["unknown"] * 5
     assert page.text("#data-age") == "No telegram yet"
     for part, keys in (("Meter", ["Identification"]), ("Network", ["Ok", "Gateway"]), ("Link", ["Ok", "Interface"]),
-                       ("Modbus", ["Ok", "Address"]), ("MQTT", ["Ok"]), ("Session", ["Address"])):
+                       ("Modbus", ["Ok", "Address"]), ("MQTT", ["Ok", "Waiting", "DiskBytes"]),
+                       ("Session", ["Address"])):
         state[part].update(dict.fromkeys(keys))
     state.update(Mac=None, Time=None)
-    shown = page.run("""
-        const source = seen.sources.at(-1);
-        source.dispatchEvent(new MessageEvent('state', {data: arguments[0]}));
-        source.close();
-        return [...document.querySelectorAll('dd, .lights, td, #last-refusal')].map(node => node.textContent);""",
-                     json.dumps(state))
+    page.hear(state)
+    shown = page.run("return [...document.querySelectorAll('dd, .lights, td, #last-refusal')]"
+                     ".map(node => node.textContent)")
     assert page.run(facts, "#device dd")[2:5] == ["unknown"] * 3
     assert not [text for text in shown if re.search("NaN|null|undefined|Invalid", text)]
     assert page.complaints() == []
@@ -436,6 +200,7 @@ def test_set_a_broker_and_send_only_what_changed(page, box):
     page.until_text("#form-cloud .save [role=status]", "Nothing has been changed.")
 
 
+# View, choices to make and fields to fill in, the fields before the choices they open; the field that is blamed.
 REFUSED = [
     ("cloud", [], {"broker": "broker.example.com:8883"}, "broker"),
     ("cloud", [], {"site": "a/b"}, "site"),
@@ -443,19 +208,31 @@ REFUSED = [
      {"eth-address": "192.168.10.101", "eth-netmask": "24", "eth-gateway": "192.168.11.1"}, "eth-gateway"),
     ("network", [("/Ethernet/IpMode", "Static")], {"eth-address": "192.168.10.256"}, "eth-address"),
     ("network", [("/Ethernet/IpMode", "Static")], {"eth-address": "192.168.10.7", "eth-netmask": "33"}, "eth-netmask"),
+    ("network", [], {"ping-target": "https://example.com/"}, "ping-target"),
     ("network", [("/DefaultNetIf", "WiFi")], {"ssid": "x" * 33, "wifi-password": "long enough"}, "ssid"),
     ("network", [("/DefaultNetIf", "WiFi")], {"ssid": "home", "wifi-password": "short"}, "wifi-password"),
+    ("cloud", [("/MQTT/CA", "ca")], {"broker": BROKER, "ca": "not a certificate"}, "ca"),
+    ("cloud", [("/MQTT/CA", "pin")], {"broker": BROKER, "pin": "0123abcd"}, "pin"),
+    ("cloud", [("/MQTT/Publish", "mean")], {"interval": "3601"}, "interval"),
+    ("cloud", [("/MQTT/Publish", "change")], {"deadband": "0"}, "deadband"),
+    ("cloud", [], {"counters-interval": "86401"}, "counters-interval"),
+    ("cloud", [], {"keep-days": "367"}, "keep-days"),
+    ("cloud", [], {"keep-mib": "4097"}, "keep-mib"),
+    ("cloud", [], {"late-rate": "1001"}, "late-rate"),
+    ("cloud", [("/MQTT/HomeAssistant", "on")], {"prefix": "/home assistant"}, "prefix"),
     ("modbus", [], {"clients": "65"}, "clients"),
     ("meter", [], {"stale-after": "3601"}, "stale-after"),
 ]
 
 
 @pytest.mark.parametrize("view, choices, values, blamed", REFUSED, ids=[
-    f"{next(iter(values.values()))[:20]}" for _, _, values, _ in REFUSED])
+    f"{blamed}-{values[blamed][:20]}" for _, _, values, blamed in REFUSED])
 def test_refused_values_are_explained_beside_the_field(page, box, view, choices, values, blamed):
     box.reset()
     before = box.config()
     page.open(box, view)
+    if "broker" in values:
+        page.fill("broker", values["broker"])
     for pointer, value in choices:
         page.choose(pointer, value)
     for name, value in values.items():
@@ -469,7 +246,7 @@ def test_refused_values_are_explained_beside_the_field(page, box, view, choices,
     assert page.run("return document.activeElement") == field
     assert page.text(f"#form-{view} [role=alert]").startswith("Not saved.")
     assert box.config() == before, "all or nothing"
-    if blamed == "broker":
+    if values[blamed].startswith("broker."):
         page.screenshot("refused")
         page.speak("nl")
         assert "Niet aanvaard: " in page.text("#broker-complaint")
@@ -565,6 +342,32 @@ def test_news_never_overwrite_what_is_being_edited(page, box):
     page.saved("modbus")
     modbus = box.config()["Modbus"]
     assert (modbus["IdleTimeout"], modbus["MaxClients"]) == (62, 7)
+
+
+def test_the_internet_is_asked_for_only_when_told(page, box):
+    box.reset()
+    page.open(box, "network")
+    assert page.find("#ping-target").get_attribute("value") == ""
+    page.fill("ping-target", "127.0.0.1")
+    page.saved("network")
+    assert json.loads(page.run("return seen.patches.at(-1)")) == {"Internet": {"PingTarget": "127.0.0.1"}}
+    assert box.config()["Internet"]["PingTarget"] == "127.0.0.1"
+    page.until_text('[data-light="Internet"]', "OK")
+    page.fill("ping-target", "")
+    page.saved("network")
+    assert box.config()["Internet"]["PingTarget"] == ""
+    page.until_text('[data-light="Internet"]', "not measured")
+
+
+@pytest.mark.parametrize("ok, says", [(True, "192.0.2.1, answers"), (False, "192.0.2.1, does not answer"),
+                                      (None, "192.0.2.1")])
+def test_the_router_is_shown_and_whether_it_answers(page, box, ok, says):
+    page.open(box, "network")
+    page.until_text("#network-now", "Host name")
+    state = box.api("GET", "/api/v1/status")[1]["State"]
+    state["Network"].update(Gateway="192.0.2.1", GatewayOk=ok)
+    page.hear(state)
+    assert page.facts("network-now")["Gateway"] == says
 
 
 # --- languages -----------------------------------------------------------------------------------
@@ -887,6 +690,7 @@ def test_report_tells_no_secret(page, box):
     assert not [text for key, text in meter.items() if key.endswith(("_id", "ean")) and text in report]
     report = json.loads(report)
     assert report["status"]["State"]["Counters"]["telegrams_pass"] > 0
+    assert report["status"]["MQTT"]["Publish"] == "telegram" and "Waiting" in report["status"]["State"]["MQTT"]
     assert "power_w" in report["readings"]["values"] and report["firmware"]["Version"]
     box.reset()
 

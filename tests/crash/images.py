@@ -1,11 +1,13 @@
 """The states of a folder that a power cut could leave, from the log that libwrite_log.so wrote (write_log.c).
 
-The power may go after each step. What was synced is there. Of what was not, two models know what can be missing:
+The power may go after each step. What was synced is there. Of what was not, three models know what can be missing:
 
     ext4     a journal, data=ordered: changes of names reach the disk in their order, and any fsync takes all of them
              along. Of a file's unsynced writes a first part is there, the last of them cut anywhere.
     posix    what the standard promises and no more: fsync of a file keeps its bytes, that of a folder its names. Any
              of the other changes may be missing, each by itself; an unsynced write may be cut, or begin with zeros.
+    sectors  posix, on a disk that spoils what it is writing: of a write that is cut, nothing is left of all the sectors
+             that it touches, whatever else was in them and synced.
 
 A rename is whole or not there at all: every file system with a journal gives that. All choices are made in a fixed
 order, and bounded: where there are too many, one is varied at a time and the others are all there or all missing.
@@ -14,8 +16,9 @@ import itertools
 import os
 import pathlib
 
-EXT4, POSIX = "ext4", "posix"
-MODELS = (EXT4, POSIX)
+EXT4, POSIX, SECTORS = "ext4", "posix", "sectors"
+MODELS = (EXT4, POSIX)  # a file that is only ever written whole has nothing to lose by the third
+SECTOR = 4096
 FOLDER = None  # stands for a folder where a file has its bytes
 
 ALL_SUBSETS = 5  # of so many changes every subset is tried
@@ -125,11 +128,14 @@ class File:
         at, data = change
         if data is None:
             return
-        if model == POSIX:
+        if model == SECTORS:
+            start = at - at % SECTOR
+            yield start, bytes(-(-(at + len(data)) // SECTOR) * SECTOR - start)
+        if model != EXT4:
             yield at, bytes(len(data))
         for n in cuts(len(data), every_byte):
             yield at, data[:n]
-            if model == POSIX:
+            if model != EXT4:
                 yield at, bytes(n) + data[n:]
 
 
@@ -206,13 +212,14 @@ class Disk:
                 yield {**names, **dict(zip(files, states))}
 
 
-def images(steps, model, every_byte=False):
-    """({name: bytes}, [mark], the step before the cut) of a log that began with an empty folder; each once."""
+def images(steps, model, every_byte=False, marks_before=0):
+    """({name: bytes}, [mark], the step before the cut) of a log that began with an empty folder; each once. No cut comes
+    before so many marks."""
     disk, seen = Disk(model), set()
     for number, step in enumerate(steps, 1):
         disk.step(*step)
-        for image in disk.images(every_byte):
-            key = (frozenset(image.items()), len(disk.marks))
+        for image in disk.images(every_byte) if len(disk.marks) >= marks_before else ():
+            key = (hash(frozenset(image.items())), len(disk.marks))  # the images would not fit in memory
             if key not in seen:
                 seen.add(key)
                 yield image, list(disk.marks), f"step {number}: {' '.join(step)[:60]}"

@@ -1,0 +1,239 @@
+"""MQTT over networks that fail: a mute name server, a slow line, a link that goes and comes, a cluster that loses a
+node.  In namespaces of its own, so that needs root."""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness import LIBC, Gate, Process, Subscriber, free_port, wait_until
+from mqtt_store_test import LATE, LIVE, SOAK, House, assert_as_quick, in_order, measured
+
+CLONE_NEWNET = 0x40000000
+BROKER, US = "10.83.0.2", "10.83.0.1"
+
+
+def sh(*command):
+    subprocess.run(command, check=True, capture_output=True)
+
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def net_of_our_own():
+    """A browser that another test drives meanwhile would give up its connections when a card comes or goes."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    if LIBC.unshare(CLONE_NEWNET) != 0:
+        pytest.skip("no network namespaces here")
+    sh("ip", "link", "set", "lo", "up")
+    yield
+    assert LIBC.setns(before, CLONE_NEWNET) == 0
+    os.close(before)
+
+
+@pytest.fixture
+def state(tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    (folder / "config.json").write_text(json.dumps({"Version": 1, "Settings": {"MQTT": {"LateRate": 1000}}}))
+    return folder
+
+
+@pytest.fixture
+def house(tcp_meter):
+    return House(tcp_meter)
+
+
+# --- a mute name server ------------------------------------------------------------------------
+
+def test_a_mute_name_server_holds_nothing_up(gateway, tcp_meter, house, tmp_path, state):
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.7.7.7\n")
+    mute = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    mute.bind(("127.7.7.7", 53))
+    server = gateway(tcp_meter.url, "--mqtt", "mqtt://broker.example", "--state", str(state), "--https", "off",
+                     prefix=("unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh"))
+    tcp_meter.accept()
+    took = []
+    with measured(server, took):
+        house.send(400 if SOAK else 200, pace_s=0.05)
+    assert mute.recv(512), "it was asked"
+    print(f"\nModbus p99 {took[0]:.2f} ms, slowest {took[1]:.2f} ms with a mute name server")
+    assert took[1] < 100, took
+    begin = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begin < 3
+    mute.close()
+
+
+# --- a broker behind a line --------------------------------------------------------------------
+
+class Line:
+    """A broker in a namespace of its own, behind a pair of cards."""
+
+    def __init__(self, folder):
+        self.name, self.card = f"sc-broker-{os.getpid()}", f"scb{os.getpid() % 100000}"
+        sh("ip", "netns", "add", self.name)
+        sh("ip", "link", "add", self.card, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        sh("ip", "address", "add", f"{US}/24", "dev", self.card)
+        sh("ip", "link", "set", self.card, "up")
+        for command in (["address", "add", f"{BROKER}/24", "dev", "eth0"], ["link", "set", "eth0", "up"],
+                        ["link", "set", "lo", "up"]):
+            sh("ip", "-n", self.name, *command)
+        config = folder / "line.conf"
+        config.write_text("user root\nlistener 1883\nallow_anonymous true\npersistence false\n")
+        self.process = Process(folder, "line", ["ip", "netns", "exec", self.name, "mosquitto", "-c", str(config)])
+        wait_until(self.listens, "the broker behind the line")
+
+    def listens(self):
+        with socket.socket() as s:
+            s.settimeout(1)
+            return s.connect_ex((BROKER, 1883)) == 0
+
+    def slow_down(self, rate):
+        sh("tc", "qdisc", "replace", "dev", self.card, "root", "tbf", "rate", rate, "burst", "2kb", "latency", "300ms")
+
+    def speed_up(self):
+        sh("tc", "qdisc", "del", "dev", self.card, "root")
+
+    def up(self, on):
+        sh("ip", "link", "set", self.card, "up" if on else "down")
+
+    def close(self):
+        self.process.end()
+        with contextlib.suppress(subprocess.CalledProcessError):
+            sh("ip", "netns", "del", self.name)
+        with contextlib.suppress(subprocess.CalledProcessError):
+            sh("ip", "link", "del", self.card)
+
+
+@pytest.fixture
+def line(tmp_path):
+    try:
+        one = Line(tmp_path)
+    except (subprocess.CalledProcessError, FileNotFoundError) as e:
+        pytest.skip(f"no network namespaces here: {e}")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def watch(line):
+    one = Subscriber(1883, host=BROKER)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def server(gateway, tcp_meter, state, line):
+    one = gateway(tcp_meter.url, "--mqtt", f"mqtt://{BROKER}", "--state", str(state), "--https", "off", "--live",
+                  "--mqtt-keepalive", "5")
+    tcp_meter.accept()
+    one.wait_log("mqtt: connected")
+    return one
+
+
+def test_a_slow_line_costs_time_only(server, house, line, watch):
+    """A quarter of what the readings need; then the line is as fast as ever."""
+    quiet, slow = [], []
+    with measured(server, quiet):
+        house.send(60, pace_s=0.05)
+    line.slow_down("32kbit")
+    with measured(server, slow):
+        house.send(600 if SOAK else 240, pace_s=0.05)
+    line.speed_up()
+    house.send(1)
+    house.all_arrive(watch, seconds=120)
+    print(f"\nModbus p99 {quiet[0]:.2f} ms quiet, {slow[0]:.2f} ms on a slow line")
+    assert_as_quick(slow, quiet)
+    server.wait_live(mqtt_dropped=0)
+
+
+def test_a_link_that_comes_and_goes_is_back_within_ten_seconds(server, house, line, watch):
+    for n in range(20 if SOAK else 3):
+        line.up(False)
+        house.send(30, pace_s=0.1)
+        line.up(True)
+        up = time.monotonic()
+        house.send(1)
+        wait_until(lambda: any(house.number(m) >= house.n - 1 for m in watch.of(LIVE)[-3:]) or house.send(1, 0.2),
+                   "live readings", 12)
+        assert time.monotonic() - up < 10
+    house.all_arrive(watch, seconds=60)
+
+
+def test_a_long_cut_is_over_soon_after_the_link_is_back(server, house, line):
+    """Attempts that hang in the kernel are left behind."""
+    line.up(False)
+    server.wait_log("trying again", seconds=40)
+    house.send(60 if SOAK else 20, pace_s=0.5)
+    line.up(True)
+    up = time.monotonic()
+    server.wait_log("mqtt: connected", 2, seconds=12)
+    print(f"\nback {time.monotonic() - up:.1f} s after the link")
+    again = Subscriber(1883, host=BROKER)
+    house.send(1)
+    wait_until(lambda: any(house.number(m) == house.n for m in again.of(LIVE)), "live readings")
+    again.close()
+
+
+# --- a cluster ---------------------------------------------------------------------------------
+
+class Cluster:
+    """Three nodes of nats-server with JetStream, each with an MQTT door."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        ports = [free_port() for _ in range(9)]
+        self.mqtt, self.cluster, self.client = ports[:3], ports[3:6], ports[6:]
+        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in self.cluster)
+        for n in range(3):
+            (folder / f"node-{n}.conf").write_text(
+                f"server_name: n{n}\nlisten: 127.0.0.1:{self.client[n]}\n"
+                f'jetstream {{ store_dir: "{folder}/js-{n}", max_mem: 64M, max_file: 256M }}\n'
+                f"mqtt {{ listen: 127.0.0.1:{self.mqtt[n]}, ack_wait: 5s }}\n"
+                f"cluster {{ name: gw, listen: 127.0.0.1:{self.cluster[n]}, routes: [{routes}] }}\n")
+        self.nodes = [self.start(n) for n in range(3)]
+        wait_until(lambda: any("new metadata leader" in node.stderr() for node in self.nodes), "a leader", 60)
+
+    def start(self, n):
+        return Process(self.folder, f"node-{n}", ["nats-server", "-c", str(self.folder / f"node-{n}.conf")])
+
+    def close(self):
+        for node in self.nodes:
+            node.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    if not shutil.which("nats-server"):
+        pytest.skip("no nats-server: run ./bootstrap test")
+    one = Cluster(tmp_path)
+    yield one
+    one.close()
+
+
+def test_a_cluster_that_loses_a_node_misses_no_reading(cluster, gateway, tcp_meter, house, state):
+    gate = Gate(*cluster.mqtt[:2])
+    server = gateway(tcp_meter.url, "--mqtt", gate.url, "--state", str(state), "--https",
+                     "off", "--live")
+    tcp_meter.accept()
+    server.wait_log("mqtt: connected .*MQTT 3.1.1", seconds=60)
+    watch = Subscriber(cluster.mqtt[2], topic="devices/#")
+    house.send(40, pace_s=0.05)
+    wait_until(lambda: len(watch.of(LIVE)) >= 40, "readings over the cluster", 30)
+    cluster.nodes[0].end(signal.SIGKILL)
+    house.send(300 if SOAK else 100, pace_s=0.05)
+    server.wait_log("mqtt: connected", 2, seconds=60)
+    house.send(1)
+    house.all_arrive(watch, seconds=120)
+    assert in_order(sorted({house.number(m) for m in watch.of(LATE)}))
+    server.wait_live(mqtt_dropped=0)
+    watch.close()
+    gate.shut()
