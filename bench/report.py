@@ -58,6 +58,7 @@ MEASURES = (
             (10, 10), "{:.2f}"),
     Measure("page_handshake", "processor time of a TLS handshake: ms", "", (2,), "{:.2f}"),
     Measure("page_connections", "64 idle TLS connections: more memory, MB", "", (4,), "{:.1f}"),
+    Measure("spool_day", "a day without a broker: disk / written to it, MiB", "47.5 MB of JSON", (64, 200), "{:.1f}"),
     Measure("memory", "memory, all connected: RSS / private dirty, MB",
             "mosquitto 10.1, Python bridges 21 to 26", (13, 2.5), "{:.1f}"),
     Measure("start", "start to `ready`: ms", "8 for the libraries alone", (30,), "{:.1f}"),
