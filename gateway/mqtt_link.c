@@ -370,8 +370,7 @@ enum mqtt_link_sent mqtt_link_publish(struct mqtt_link *k, const char *topic, co
         return LINK_TAKEN;
     }
     k->in_flight--;
-    if (result == MOSQ_ERR_OVERSIZE_PACKET || result == MOSQ_ERR_RETAIN_NOT_SUPPORTED ||
-        result == MOSQ_ERR_PAYLOAD_SIZE) {
+    if (result == MOSQ_ERR_OVERSIZE_PACKET || result == MOSQ_ERR_PAYLOAD_SIZE) {
         k->counters->send_fail++;
         return LINK_REFUSED;
     }

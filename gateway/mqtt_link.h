@@ -48,9 +48,9 @@ struct mqtt_link_counters {
 };
 
 enum mqtt_link_sent {
-    LINK_TAKEN, /* it is on its way; acked or down will follow */
-    LINK_BUSY,  /* there is no connection, or it takes no more now: ready will follow */
-    LINK_REFUSED /* the broker does not take such a message: too big, or retained where it keeps none */
+    LINK_TAKEN,  /* it is on its way; acked or down will follow */
+    LINK_BUSY,   /* there is no connection, or it takes no more now: ready will follow */
+    LINK_REFUSED /* the broker does not take such a message: it is too big */
 };
 
 struct mqtt_link;
