@@ -7,7 +7,8 @@
 
 #include "atomic_file.h"
 
-#include <dirent.h>
+#include "folder_kit_test.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,45 +20,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[64];
-
-static const char *path_of(const char *name)
-{
-    static char path[ATOMIC_FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static int make_test_folder(void **unused)
 {
     (void)unused;
-    snprintf(folder, sizeof folder, "/tmp/atomic_file_test.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return make_folder_for("atomic_file_test", false) ? 0 : -1;
 }
 
 static int remove_test_folder(void **unused)
 {
-    const struct dirent *entry;
-    DIR *dir = opendir(folder);
     (void)unused;
-    while (dir && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            remove(path_of(entry->d_name));
-    if (dir)
-        closedir(dir);
+    empty_folder();
     return rmdir(folder);
-}
-
-static int count_files(void)
-{
-    const struct dirent *entry;
-    int n = 0;
-    DIR *dir = opendir(folder);
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL)
-        n += entry->d_name[0] != '.';
-    closedir(dir);
-    return n;
 }
 
 static void put(const char *name, const char *text)

@@ -7,7 +7,7 @@
 
 #include "clock_floor.h"
 
-#include "atomic_file.h"
+#include "folder_kit_test.h"
 #include "core/reading.h"
 #include "wall_clock.h"
 
@@ -23,14 +23,12 @@ enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S };
 
 static const int64_t year_1970_s = 100, year_2099_s = 4070908800;
 
-static char folder[64];
 static struct clock_floor clock_floor;
 
 static int make_test_folder(void **unused)
 {
     (void)unused;
-    snprintf(folder, sizeof folder, "/tmp/clock_floor_test.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return make_folder_for("clock_floor_test", false) ? 0 : -1;
 }
 
 static int remove_test_folder(void **unused)
@@ -285,13 +283,11 @@ static void a_damaged_file_is_not_counted(void **unused)
 
 static void a_folder_in_place_of_the_file_is_not_counted(void **unused)
 {
-    char path[ATOMIC_FILE_PATH_MAX];
     (void)unused;
-    snprintf(path, sizeof path, "%s/clock", folder);
-    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mkdir(path_of("clock"), 0700), 0);
     restart();
     assert_now(READING_NO_TIME, built(0));
-    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(path_of("clock")), 0);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)

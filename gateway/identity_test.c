@@ -8,10 +8,9 @@
 #include "core/reading.h"
 #include "identity.h"
 
-#include "atomic_file.h"
+#include "folder_kit_test.h"
 #include "log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -27,7 +26,7 @@
 
 enum { DAY_S = 86400, FILE_MAX = 40000 };
 
-static char folder[64], error[IDENTITY_ERROR_MAX];
+static char error[IDENTITY_ERROR_MAX];
 static struct identity identity;
 static struct certificate_names names;
 static bool kept;
@@ -37,13 +36,6 @@ static const char *const files[] = {"serial",     "login",   "label",  "device.k
                                     "device.crt", "web.key", "web.crt"};
 
 /* --- the folder ------------------------------------------------------------------------------- */
-
-static const char *path_of(const char *name)
-{
-    static char path[ATOMIC_FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 /* Without the waiting for the disk that atomic_file_write() does. */
 static void put_bytes(const char *name, const void *bytes, size_t length)
@@ -83,20 +75,6 @@ static struct stat stat_of(const char *path)
     return st;
 }
 
-/* Removes what is in the folder; returns how many files that were. */
-static int empty_folder(void)
-{
-    const struct dirent *entry;
-    int n = 0;
-    DIR *dir = opendir(folder);
-    while (dir && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            n += remove(path_of(entry->d_name)) == 0;
-    if (dir)
-        closedir(dir);
-    return n;
-}
-
 static int make_test_folder(void **unused)
 {
     static const struct host_net net = {
@@ -106,8 +84,9 @@ static int make_test_folder(void **unused)
     memset(&identity, 0, sizeof identity);
     memcpy(identity.serial, SERIAL, sizeof SERIAL);
     identity_names(&identity, &net, "", &names);
-    snprintf(folder, sizeof folder, "/tmp/identity_test.XXXXXX");
-    return mkdtemp(folder) && rmdir(folder) == 0 ? 0 : -1; /* a first start makes it */
+    return make_folder_for("identity_test", false) && rmdir(folder) == 0
+               ? 0
+               : -1; /* a first start makes it */
 }
 
 static int remove_test_folder(void **unused)

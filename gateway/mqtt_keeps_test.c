@@ -7,7 +7,7 @@
 
 #include "mqtt_keeps.h"
 
-#include "atomic_file.h"
+#include "folder_kit_test.h"
 #include "log.h"
 #include "loop_kit_test.h"
 
@@ -21,7 +21,6 @@
 #define COMMANDS "mqtt-commands"
 #define TOPIC "homeassistant/device/smart_connect_0A1B2C3D4E5F/config"
 
-static char folder[64];
 static struct loop loop;
 static struct mqtt_keeps keeps;
 
@@ -58,13 +57,6 @@ static bool is_there(const char *name)
 static void put(const char *name, const char *text)
 {
     assert_true(atomic_file_write(folder, name, text, strlen(text)));
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[ATOMIC_FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
 }
 
 static void load_from(const char *state_dir)
@@ -124,8 +116,7 @@ static void assert_told(struct test_waiter *w, const char *id)
 static int set_up(void **unused)
 {
     (void)unused;
-    snprintf(folder, sizeof folder, "/tmp/mqtt_keeps_test.XXXXXX");
-    if (!mkdtemp(folder))
+    if (!make_folder_for("mqtt_keeps_test", false))
         return -1;
     loop_init(&loop);
     load_from(folder);

@@ -7,11 +7,10 @@
 
 #include "outbox.h"
 
-#include "atomic_file.h"
+#include "folder_kit_test.h"
 #include "log.h"
 #include "loop_kit_test.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +33,6 @@ enum {
     LATE_IN_FLIGHT_MAX = 10
 };
 
-static char folder[64];
 static struct loop loop;
 static struct outbox *outbox;
 static struct outbox_settings settings;
@@ -300,13 +298,6 @@ static void add_for(int seconds)
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
-static const char *path_of(const char *name)
-{
-    static char path[ATOMIC_FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static bool exists(const char *name)
 {
     return access(path_of(name), F_OK) == 0;
@@ -369,17 +360,6 @@ static void assert_disk_holds(int first, int last)
         assert_int_equal(texts[i].on_disk, first <= i && i <= last);
 }
 
-static void empty_folder(void)
-{
-    const struct dirent *entry;
-    DIR *dir = opendir(folder);
-    while (dir && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            remove(path_of(entry->d_name));
-    if (dir)
-        closedir(dir);
-}
-
 /* --- setup ------------------------------------------------------------------------------------ */
 
 static void forget_all(void)
@@ -406,10 +386,8 @@ static void begin_anew(void)
 
 static int set_up(void **unused)
 {
-    const char *place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* many syncs */
     (void)unused;
-    snprintf(folder, sizeof folder, "%s/outbox_test.XXXXXX", place);
-    if (!mkdtemp(folder))
+    if (!make_folder_for("outbox_test", true))
         return -1;
     settings = (struct outbox_settings){.keep_days = 7, .keep_mib = 64, .late_per_s = 20};
     forget_all();

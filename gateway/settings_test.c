@@ -7,10 +7,9 @@
 
 #include "settings.h"
 
-#include "atomic_file.h"
+#include "folder_kit_test.h"
 #include "log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +22,6 @@
 #define FILE_NAME "config.json"
 #define HOME "{\"Version\":1,\"Settings\":{\"MQTT\":{\"Site\":\"home\"}}}"
 
-static char folder[64];
 static struct loop loop;
 static struct settings settings;
 static struct config defaults;
@@ -45,13 +43,6 @@ struct test_change {
 };
 
 /* --- the folder ------------------------------------------------------------------------------- */
-
-static const char *path_of(const char *name)
-{
-    static char path[ATOMIC_FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static void put(const char *text)
 {
@@ -77,17 +68,6 @@ static bool is_there(const char *name)
 {
     struct stat st;
     return lstat(path_of(name), &st) == 0;
-}
-
-static void empty_folder(void)
-{
-    const struct dirent *entry;
-    DIR *dir = opendir(folder);
-    while (dir && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            remove(path_of(entry->d_name));
-    if (dir)
-        closedir(dir);
 }
 
 /* --- the owner -------------------------------------------------------------------------------- */
@@ -217,8 +197,7 @@ static int begin_test(void **unused)
     options_defaults(&options);
     config_defaults(&defaults, &options);
     memset(&settings, 0, sizeof settings);
-    snprintf(folder, sizeof folder, "/tmp/settings_test.XXXXXX");
-    return mkdtemp(folder) ? loop_init(&loop) : -1;
+    return make_folder_for("settings_test", false) ? loop_init(&loop) : -1;
 }
 
 static int end_test(void **unused)

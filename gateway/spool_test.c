@@ -7,10 +7,9 @@
 
 #include "spool.h"
 
-#include "atomic_file.h"
+#include "folder_kit_test.h"
 #include "core/reading.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -29,18 +28,10 @@ enum { TEXTS = 10, MIB = 1 << 20 };
 #define NOW INT64_C(1780396069)
 
 static const struct spool_limits roomy = {.max_bytes = 64 * MIB};
-static char folder[64];
 static char error[SPOOL_ERROR_MAX];
 static struct spool *spool;
 
 /* --- kit -------------------------------------------------------------------------------------- */
-
-static const char *path_of(const char *name)
-{
-    static char path[ATOMIC_FILE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static void open_with(const struct spool_limits *limits, bool expect_set_aside)
 {
@@ -65,11 +56,8 @@ static void reopen(void)
 
 static int make_folder(void **unused)
 {
-    const char *place =
-        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* thousands of syncs */
-    snprintf(folder, sizeof folder, "%s/spool_test.XXXXXX", place);
     (void)unused;
-    return mkdtemp(folder) ? 0 : -1;
+    return make_folder_for("spool_test", true) ? 0 : -1;
 }
 
 static int make_spool(void **unused)
@@ -83,28 +71,10 @@ static int make_spool(void **unused)
 
 static int remove_all(void **unused)
 {
-    const struct dirent *entry;
     (void)unused;
     close_spool();
-    DIR *dir = opendir(folder);
-    while (dir && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            remove(path_of(entry->d_name));
-    if (dir)
-        closedir(dir);
+    empty_folder();
     return rmdir(folder);
-}
-
-static int count_files(void)
-{
-    const struct dirent *entry;
-    int n = 0;
-    DIR *dir = opendir(folder);
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL)
-        n += entry->d_name[0] != '.';
-    closedir(dir);
-    return n;
 }
 
 static bool exists(const char *name)
