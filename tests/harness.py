@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import random
 import re
 import select
 import signal
@@ -33,20 +34,23 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 def wait_until(condition, what, seconds=DEADLINE):
     """Polls until `condition` gives something true, and returns it."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.01
     while True:
         result = condition()
         if result:
             return result
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)  # each look costs, most of all one into a browser
 
 
 def free_port():
-    """A port nobody listens at.  For programs that cannot choose one themselves."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port nobody listens at, and that the system gives to nobody.  For programs that cannot choose one themselves."""
+    while True:
+        port = random.randrange(10000, 32768)  # below the ports that connections and port 0 get
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def run(*arguments, stdin=b"", seconds=DEADLINE, env=None):
@@ -74,6 +78,12 @@ def clean_environment(extra=None):
 
 
 # --- telegrams ---------------------------------------------------------------------------------
+
+def assert_nobody_waited(answer_times_s, limit_s=0.1):
+    """One in fifty may have waited for this machine; what stands in the way makes more of them wait, or long."""
+    times = sorted(answer_times_s)
+    assert times[-1 - len(times) // 50] < limit_s and times[-1] < 10 * limit_s, times[-5:]
+
 
 def crc16(data, crc=0):
     """CRC-16/ARC, bit by bit; from 0xFFFF it is that of Modbus."""
@@ -177,6 +187,11 @@ class Process:
     def cpu_seconds(self):
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def heeds_sigterm(self):
+        """It has blocked the signal, to read it from a descriptor."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"SigBlk:\s+(\w+)", status).group(1), 16) >> (signal.SIGTERM - 1) & 1 == 1
 
     def rss_kib(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
@@ -439,12 +454,12 @@ class Broker:
         config.write_text("\n".join(["user root", f"listener {self.port} 127.0.0.1", "persistence false",
                                      *anonymous, *self.settings, ""]))
         self.process = Process(self.folder, f"broker-{self.port}", ["mosquitto", "-c", str(config)])
-        return wait_until(lambda: self.listens() or not self.process.running(), "mosquitto") is True \
-            and self.process.running()
+        wait_until(lambda: self.serves() or not self.process.running(), "mosquitto")
+        return self.process.running()
 
-    def listens(self):
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
+    def serves(self):
+        """Its own word for it: somebody else may listen at the port."""
+        return " running\n" in self.process.stderr()
 
     def pause(self):
         self.process.popen.send_signal(signal.SIGSTOP)
