@@ -17,7 +17,7 @@
 #include "core/derive.h"
 #include "core/messages.h"
 #include "core/p1.h"
-#include "core/register_map.h"
+#include "core/register_image.h"
 #include "core/tic.h"
 #include "loopback.h"
 
@@ -117,12 +117,14 @@ static bool feed_pieces(struct bench *b, const uint8_t *p, size_t n)
 static void make_outputs(struct bench *b)
 {
     static const struct derive_settings settings;
-    static const struct register_identity identity = {.serial = "123456", .firmware = 1 << 16};
+    static const struct register_device identity = {.serial = "123456", .firmware = 1 << 16};
     const struct register_map *map = register_map_at(0);
     if (b->stage >= DERIVE)
         derive(&b->reading, &settings, &b->derive_state);
     if (b->stage >= IMAGE)
-        register_image_render(&b->image, map, &b->reading, &identity, map->word_order, UNKNOWN_ZERO);
+        register_image_render(
+            &b->image, &b->reading, &identity,
+            &(struct register_style){.order = map->word_order, .unknown = UNKNOWN_ZERO});
     if (b->stage >= JSON) {
         text_init(&b->message, b->text, sizeof b->text);
         message_power_instant(&b->message, &b->reading);
@@ -165,7 +167,7 @@ static void load(struct bench *b, const char *path)
     b->is_tic = b->bytes[0] == 0x02;
     p1_init(&b->p1, &b->reading, b->buffer, sizeof b->buffer);
     tic_init(&b->tic, &b->reading, b->buffer, sizeof b->buffer);
-    if (!register_image_init(&b->image, register_map_at(0)))
+    if (!register_image_init(&b->image, register_map_at(0), false))
         fail("the first map does not fit the image");
 }
 

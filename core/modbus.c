@@ -20,41 +20,79 @@ static void put_u16(uint8_t *p, size_t value)
     p[1] = (uint8_t)value;
 }
 
-/* A handler writes the answer behind the function code and sets *length to all of it; the request has
- * the length its row demands. */
-typedef enum modbus_exception handler(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,
-                                      uint8_t *out, size_t *length);
+/* A handler writes the answer behind the function code and returns the length of all of it, 0 for no answer, or minus
+ * an exception; the request has the length its row demands. */
+typedef int handler(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out);
 
 /* FC 03, 04: start 2, quantity 2 -> byte count 1, registers (clauses 6.3, 6.4) */
-static enum modbus_exception read_registers(const struct modbus_bank *bank, const uint8_t *pdu,
-                                            size_t n, uint8_t *out, size_t *length)
+static int read_registers(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out)
 {
+    enum register_space space = pdu[0] == 0x04 ? SPACE_INPUT : SPACE_HOLDING;
     uint32_t start = get_u16(pdu + 1), quantity = get_u16(pdu + 3);
     (void)n;
     if (quantity < 1 || quantity > MODBUS_READ_MAX)
-        return MODBUS_ILLEGAL_VALUE;
+        return -MODBUS_ILLEGAL_VALUE;
     if (start + quantity > 65536)
-        return MODBUS_ILLEGAL_ADDRESS;
-    if (bank->refusal != MODBUS_OK)
-        return bank->refusal;
+        return -MODBUS_ILLEGAL_ADDRESS;
+    if (bank->refusal != MODBUS_OK &&
+        register_image_is_measured(bank->image, space, start, quantity))
+        return bank->refusal == MODBUS_NO_ANSWER ? 0 : -(int)bank->refusal;
     out[1] = (uint8_t)(2 * quantity);
-    register_image_read(bank->image, start, quantity, out + 2);
-    *length = 2 + 2 * quantity;
-    return MODBUS_OK;
+    register_image_read(bank->image, space, start, quantity, out + 2);
+    return (int)(2 + 2 * quantity);
+}
+
+/* Returns `length`, that of the answer, if the write was taken. */
+static int write_registers(const struct modbus_bank *bank, uint32_t start, uint32_t quantity,
+                           const uint8_t *values, int length)
+{
+    static const enum modbus_exception exceptions[] = {
+        [WRITE_NO_SETTING] = MODBUS_ILLEGAL_ADDRESS,
+        [WRITE_BAD_VALUE] = MODBUS_ILLEGAL_VALUE,
+    };
+    enum register_write_result result =
+        register_write(bank->image, bank->order, start, quantity, values, bank->writable);
+    return result == WRITE_TAKEN ? length : -(int)exceptions[result];
+}
+
+/* FC 06: register 2, value 2 -> the same (clause 6.6). */
+static int write_one(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out)
+{
+    if (!bank->writable)
+        return -MODBUS_ILLEGAL_FUNCTION;
+    if (n != 5)
+        return -MODBUS_ILLEGAL_VALUE;
+    memcpy(out, pdu, n);
+    return write_registers(bank, get_u16(pdu + 1), 1, pdu + 3, (int)n);
+}
+
+/* FC 16: start 2, quantity 2, byte count 1, values -> start, quantity (clause 6.12). */
+static int write_many(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out)
+{
+    if (!bank->writable || !bank->image->map->writes_many)
+        return -MODBUS_ILLEGAL_FUNCTION;
+    if (n < 6)
+        return -MODBUS_ILLEGAL_VALUE;
+    uint32_t start = get_u16(pdu + 1), quantity = get_u16(pdu + 3);
+    if (quantity < 1 || quantity > MODBUS_WRITE_MAX || pdu[5] != 2 * quantity ||
+        n != 6 + 2 * quantity)
+        return -MODBUS_ILLEGAL_VALUE;
+    if (start + quantity > 65536)
+        return -MODBUS_ILLEGAL_ADDRESS;
+    memcpy(out, pdu, 5);
+    return write_registers(bank, start, quantity, pdu + 6, 5);
 }
 
 /* FC 08 sub-function 0: the request comes back (clause 6.8). */
-static enum modbus_exception diagnose(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,
-                                      uint8_t *out, size_t *length)
+static int diagnose(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out)
 {
     (void)bank;
     if (get_u16(pdu + 1) != 0)
-        return MODBUS_ILLEGAL_FUNCTION;
+        return -MODBUS_ILLEGAL_FUNCTION;
     if (n < 5)
-        return MODBUS_ILLEGAL_VALUE;
+        return -MODBUS_ILLEGAL_VALUE;
     memcpy(out, pdu, n);
-    *length = n;
-    return MODBUS_OK;
+    return (int)n;
 }
 
 /* Appends objects [first, last] of the device identification. */
@@ -75,27 +113,25 @@ static size_t put_id_objects(const struct modbus_bank *bank, unsigned first, uns
 
 /* FC 2B / MEI 0E: code 1, object 1 -> code, conformity, more, next, count, objects (clause 6.21).
  * Streams of an unknown object start at 0; the categories above basic hold what basic does. */
-static enum modbus_exception identify(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,
-                                      uint8_t *out, size_t *length)
+static int identify(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out)
 {
     if (pdu[1] != MEI_DEVICE_ID)
-        return MODBUS_ILLEGAL_FUNCTION;
+        return -MODBUS_ILLEGAL_FUNCTION;
     if (n != 4)
-        return MODBUS_ILLEGAL_VALUE;
+        return -MODBUS_ILLEGAL_VALUE;
     unsigned code = pdu[2], object = pdu[3];
     if (code < 1 || code > ID_INDIVIDUAL)
-        return MODBUS_ILLEGAL_VALUE;
+        return -MODBUS_ILLEGAL_VALUE;
     if (object >= MODBUS_ID_OBJECTS) {
         if (code == ID_INDIVIDUAL)
-            return MODBUS_ILLEGAL_ADDRESS;
+            return -MODBUS_ILLEGAL_ADDRESS;
         object = 0;
     }
     unsigned last = code == ID_INDIVIDUAL ? object : MODBUS_ID_OBJECTS - 1;
     const uint8_t head[] = {
         MEI_DEVICE_ID, (uint8_t)code, ID_CONFORMITY, 0, 0, (uint8_t)(last - object + 1)};
     memcpy(out + 1, head, sizeof head);
-    *length = 1 + sizeof head + put_id_objects(bank, object, last, out + 1 + sizeof head);
-    return MODBUS_OK;
+    return (int)(1 + sizeof head + put_id_objects(bank, object, last, out + 1 + sizeof head));
 }
 
 static const struct function {
@@ -103,30 +139,31 @@ static const struct function {
     uint8_t min_length, max_length; /* of the request PDU */
     handler *answer;
 } functions[] = {
-    {0x03, 5, 5, read_registers},
-    {0x04, 5, 5, read_registers},
-    {0x08, 3, MODBUS_PDU_MAX, diagnose},
-    {0x2B, 2, MODBUS_PDU_MAX, identify},
+    {0x03, 5, 5, read_registers},          /* holding registers */
+    {0x04, 5, 5, read_registers},          /* input registers */
+    {0x06, 1, MODBUS_PDU_MAX, write_one},  /* one register */
+    {0x08, 3, MODBUS_PDU_MAX, diagnose},   /* diagnostics */
+    {0x10, 1, MODBUS_PDU_MAX, write_many}, /* several registers */
+    {0x2B, 2, MODBUS_PDU_MAX, identify},   /* encapsulated interface */
 };
 
 size_t modbus_pdu_reply(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,
                         uint8_t out[static MODBUS_PDU_MAX])
 {
-    enum modbus_exception exception = MODBUS_ILLEGAL_FUNCTION;
-    size_t length = 0;
+    int result = -MODBUS_ILLEGAL_FUNCTION;
     out[0] = pdu[0];
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         const struct function *f = &functions[i];
         if (f->code != pdu[0])
             continue;
-        exception = n < f->min_length || n > f->max_length ? MODBUS_ILLEGAL_VALUE
-                                                           : f->answer(bank, pdu, n, out, &length);
+        result = n < f->min_length || n > f->max_length ? -MODBUS_ILLEGAL_VALUE
+                                                        : f->answer(bank, pdu, n, out);
         break;
     }
-    if (exception == MODBUS_OK)
-        return length;
+    if (result >= 0)
+        return (size_t)result;
     out[0] = pdu[0] | 0x80;
-    out[1] = (uint8_t)exception;
+    out[1] = (uint8_t)-result;
     return 2;
 }
 
@@ -149,6 +186,8 @@ size_t mbap_reply(const struct modbus_bank *bank, const struct modbus_frame *fra
 {
     size_t n = modbus_pdu_reply(bank, frame->adu + MBAP_HEADER, frame->total - MBAP_HEADER,
                                 out + MBAP_HEADER);
+    if (n == 0)
+        return 0;
     memcpy(out, frame->adu, MBAP_HEADER);
     put_u16(out + 4, 1 + n);
     return MBAP_HEADER + n;

@@ -16,7 +16,14 @@ enum { RTU_ADU_MAX = 256 };
  * broadcast, which is never answered.  Never FRAME_BAD: noise costs a byte at a time. */
 enum modbus_frame_result rtu_parse(const uint8_t *bytes, size_t n, struct modbus_frame *frame);
 
-/* Answers a frame (FRAME_REQUEST) into out; returns the length. */
+/* For a line, where silence says how many bytes there are.  Each returns the length of the frame that the first of n
+ * bytes begins: a request, or a reply of some unit, as long as its function code says; or what has a function code that
+ * no table knows and ends with the bytes.  0: there is none with a good CRC. */
+size_t rtu_request_at(const uint8_t *bytes, size_t n);
+size_t rtu_reply_at(const uint8_t *bytes, size_t n);
+size_t rtu_unknown_at(const uint8_t *bytes, size_t n);
+
+/* Answers a frame (FRAME_REQUEST) into out; returns the length; 0: no answer. */
 size_t rtu_reply(const struct modbus_bank *bank, const struct modbus_frame *frame,
                  uint8_t out[static RTU_ADU_MAX]);
 

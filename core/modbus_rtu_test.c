@@ -12,26 +12,28 @@
 
 /* A map of our own: the voltages and the meter code of a well-known meter at their addresses. */
 static const struct register_row rows[] = {
-    {.address = 0x0000, .source = FROM_QUANTITY, .type = REG_F32, .quantity = Q_VOLTAGE_L1},
-    {.address = 0x0002, .source = FROM_QUANTITY, .type = REG_F32, .quantity = Q_VOLTAGE_L2},
-    {.address = 0x0004, .source = FROM_QUANTITY, .type = REG_F32, .quantity = Q_VOLTAGE_L3},
-    {.address = 0xFC02, .source = FROM_FIXED, .type = REG_U16, .fixed = 0x0070},
+    {.address = 0x0000, .source = FROM_QUANTITY, .type = REG_F32, .of = Q_VOLTAGE_L1},
+    {.address = 0x0002, .source = FROM_QUANTITY, .type = REG_F32, .of = Q_VOLTAGE_L2},
+    {.address = 0x0004, .source = FROM_QUANTITY, .type = REG_F32, .of = Q_VOLTAGE_L3},
+    {.address = 0xFC02, .source = FROM_FIXED, .type = REG_U16, .number = 0x0070},
 };
-static const struct register_map map = {.name = "test", .rows = rows, .row_count = 4};
+static const struct register_map map = {.name = "test", .input = {rows, 4}};
 static struct register_image image;
 static struct modbus_bank bank = {.image = &image, .id = {"Vendor", "Product", "1.0"}};
 
 static int set_up(void **state)
 {
     static struct reading r;
-    const struct register_identity identity = {.serial = "0123456789AB"};
+    const struct register_device identity = {.serial = "0123456789AB"};
     (void)state;
     reading_clear(&r);
     reading_set(&r, Q_VOLTAGE_L1, 230100);
     reading_set(&r, Q_VOLTAGE_L2, 229500);
     reading_set(&r, Q_VOLTAGE_L3, 231700);
-    assert_true(register_image_init(&image, &map));
-    register_image_render(&image, &map, &r, &identity, WORD_ORDER_NORMAL, UNKNOWN_ZERO);
+    assert_true(register_image_init(&image, &map, false));
+    register_image_render(
+        &image, &r, &identity,
+        &(struct register_style){.order = WORD_ORDER_NORMAL, .unknown = UNKNOWN_ZERO});
     return 0;
 }
 

@@ -17,8 +17,7 @@ struct bench {
 
 static void begin(struct bench *b, enum word_order order)
 {
-    static const struct register_identity identity = {.serial = "001234567890",
-                                                      .firmware = 0x010203};
+    static const struct register_device identity = {.serial = "001234567890", .firmware = 0x010203};
     const struct register_map *map = register_map_find("empro");
     struct reading r;
     reading_clear(&r);
@@ -28,8 +27,9 @@ static void begin(struct bench *b, enum word_order order)
     reading_set(&r, Q_CURRENT_L1, 16000);
     reading_set(&r, Q_POWER_EXPORT_L3, 364);
     reading_set(&r, Q_TARIFF, 2);
-    assert_true(register_image_init(&b->image, map));
-    register_image_render(&b->image, map, &r, &identity, order, UNKNOWN_ZERO);
+    assert_true(register_image_init(&b->image, map, false));
+    register_image_render(&b->image, &r, &identity,
+                          &(struct register_style){.order = order, .unknown = UNKNOWN_ZERO});
     b->bank = (struct modbus_bank){.image = &b->image, .id = {"Vendor", "SC", "1.2.3"}};
 }
 
@@ -187,8 +187,16 @@ static void stale_data_is_refused_last(void **unused)
     b.bank.refusal = MODBUS_TARGET_SILENT;
     struct answer a = ask_registers(&b, 3, 0x8006, 6);
     assert_bytes(&a, 0x83, 0x0B);
-    a = ask_registers(&b, 4, 0xFFFF, 1);
+    a = ask_registers(&b, 4, 0x8034, 3);
     assert_bytes(&a, 0x84, 0x0B);
+    a = ask_registers(&b, 4, 0x8035, 1); /* half of a power factor */
+    assert_bytes(&a, 0x84, 0x0B);
+    a = ask_registers(&b, 4, 0x8036, 3); /* load types, between what is measured */
+    assert_bytes(&a, 4, 6, 0, 0, 0, 0, 0, 0);
+    a = ask_registers(&b, 4, 0x2200, 1); /* what says nothing of the meter is answered */
+    assert_bytes(&a, 4, 2, 0, 1);
+    a = ask_registers(&b, 4, 0xFFFF, 1);
+    assert_bytes(&a, 4, 2, 0, 0);
     a = ask_registers(&b, 6, 0xFFFF, 0);
     assert_exception(&a, 6, MODBUS_ILLEGAL_FUNCTION);
     a = ask_registers(&b, 3, 0xFFFF, 126);
@@ -202,7 +210,7 @@ static void stale_data_is_refused_last(void **unused)
     a = ask(&b, (const uint8_t[]){0x2B, 0x0E, 1, 0}, 4);
     assert_int_equal(a.bytes[0], 0x2B);
     b.bank.refusal = MODBUS_DEVICE_FAILURE;
-    a = ask_registers(&b, 3, 0, 1);
+    a = ask_registers(&b, 3, 0x7F90, 125);
     assert_exception(&a, 3, MODBUS_DEVICE_FAILURE);
 }
 

@@ -1,8 +1,7 @@
-/* register_map.h - a meter's Modbus registers as data, and the image of them a server reads from.
+/* register_map.h - a meter's Modbus registers as data.
  *
- * A map is a const table of rows (register, what it shows, type, scale).  The image is the map filled
- * from one reading: encoded once per telegram in wire order, so that a Modbus read is a bounds check
- * and a copy, and all values of one response come from one telegram.
+ * A map is const: tables of rows (register, what it shows, type, scale), one file each in maps/.  register_image.h
+ * fills it from a reading; register_write.h takes what a master writes to its settings.
  */
 #ifndef REGISTER_MAP_H
 #define REGISTER_MAP_H
@@ -15,6 +14,7 @@ enum register_type {
     REG_S16,
     REG_U32, /* 2 registers */
     REG_S32,
+    REG_ACC32,     /* a U32 that counts, where 0 means unknown (SunSpec) */
     REG_U64,       /* 4 registers */
     REG_ASCII,     /* `length` registers, first character in the high byte */
     REG_ASCII_LOW, /* the same with the first character in the low byte (Phoenix Contact) */
@@ -24,80 +24,111 @@ enum register_type {
 /* Order of the registers of a value.  "123.456" = 42F6 E979: normal writes 42F6 first, swapped E979. */
 enum word_order { WORD_ORDER_NORMAL, WORD_ORDER_SWAPPED };
 
-/* What a register reads while its quantity is unknown. */
-enum unknown_policy { UNKNOWN_ZERO, UNKNOWN_NAN };
-
 /* Where a row's value comes from. */
 enum register_source {
-    FROM_QUANTITY,
-    FROM_FIXED,   /* .fixed, or .text for ASCII types */
-    FROM_SERIAL,  /* the device's serial number: ASCII, or its last digits as a number */
-    FROM_FIRMWARE /* firmware version: major << 16 | minor << 8 | patch */
+    FROM_QUANTITY, /* .of: enum quantity; .factor: a further factor of the shown value, 0 = none */
+    FROM_FIXED,    /* .number, at the row's exponent */
+    FROM_TEXT,     /* .text; ASCII types */
+    FROM_SERIAL,   /* the device's serial number: ASCII, or its last nine digits as a number */
+    FROM_FIRMWARE, /* firmware version: major << 16 | minor << 8 | patch */
+    FROM_SETTING, /* .of: enum register_setting; .codes: how the meter writes it, NULL = as it is */
+    FROM_NOTHING  /* of the real meter, in no telegram: reads what unknown reads */
 };
 
+/* What of the emulated meter's settings means something here. */
+enum register_setting {
+    SETTING_ADDRESS, /* unit id, 1..247 */
+    SETTING_BAUD,
+    SETTING_BAUD_LOW, /* its two halves, where a meter has them apart; checked together at the reboot */
+    SETTING_BAUD_HIGH,
+    SETTING_PARITY,      /* 0 none (8N1), 1 even (8E1) */
+    SETTING_TERMINATION, /* 0 off, 1 on */
+    SETTING_WIRING, /* 1 one phase, 2 three phases, 3 three phases and neutral; 0: as the reading says */
+    SETTING_REBOOT,    /* write 1: what was staged becomes active; reads 0 */
+    SETTING_P1_STATUS, /* 0 silence, 1 valid telegrams, 2 damaged ones; not writable */
+    SETTING_DATA_AGE, /* seconds since the last valid telegram, at most 65534; 65535: there was none; not writable */
+    SETTING_ACCEPTED, /* has no meaning here: reads .number; any value is accepted, and forgotten */
+    SETTING_N
+};
+
+/* How a meter writes a setting: pairs, up to one with CODE_END. */
+struct setting_code {
+    uint32_t value;
+    uint16_t code;
+};
+enum { CODE_END = 0xFFFF };
+
+/* What is made of a quantity before it is shown. */
+enum register_form {
+    FORM_PLAIN,
+    FORM_ABSOLUTE, /* without its sign */
+    FORM_SIGN_OF_POWER /* with the sign of the same phase's power, of the total for what belongs to no phase */
+};
+
+/* Whose word order a row follows. */
+enum row_order { ROW_ORDER_OF_MAP, ROW_ORDER_NORMAL, ROW_ORDER_SWAPPED };
+
 struct register_row {
-    uint16_t address;
+    uint16_t address; /* 0-based, as on the wire */
     uint8_t source;   /* enum register_source */
     uint8_t type;     /* enum register_type */
-    uint8_t quantity; /* enum quantity, for FROM_QUANTITY */
-    int8_t exponent; /* shown value = quantity in its unit * 10^exponent: 3 shows V as mV, -3 W as kW */
-    uint8_t length; /* registers of an ASCII row */
-    uint32_t fixed;
-    const char *text;
+    uint8_t of;       /* enum quantity or enum register_setting */
+    int8_t exponent; /* shown value = value in its unit * 10^exponent: 3 shows V as mV, -3 W as kW */
+    uint8_t length;  /* registers of an ASCII row */
+    uint8_t form : 4;  /* enum register_form */
+    uint8_t order : 4; /* enum row_order */
+    union {
+        uint32_t number;
+        float factor;
+        const char *text;
+        const struct setting_code *codes;
+    };
     const char *title; /* for lists and documents, where the quantity's name does not say it */
+};
+_Static_assert((int)Q_N <= 256 && (int)SETTING_N <= 256, "register_row.of has 8 bits");
+
+/* Rows in ascending addresses, not overlapping. */
+struct register_table {
+    const struct register_row *rows;
+    size_t count;
+};
+
+/* Input registers are read with function code 04, holding registers with 03. */
+enum register_space { SPACE_INPUT, SPACE_HOLDING, REGISTER_SPACES };
+
+/* A register that reads otherwise while it is the only one that is read. */
+struct register_alone {
+    uint16_t address, value; /* value 0: there is none */
 };
 
 struct register_map {
     const char *name; /* as MeterType spells it: "PhoenixContact-EMPro" */
     const char *title;
-    enum word_order word_order;
-    const struct register_row *rows; /* ascending addresses, not overlapping */
-    size_t row_count;
+    struct register_table input;
+    struct register_table holding; /* no rows: 03 and 04 read the same registers */
+    struct register_alone alone;
+    uint8_t word_order;  /* enum word_order: the real meter's */
+    bool writes_many;    /* the real meter's settings are written with function code 16, too */
+    bool marks_unknown;  /* the layout has a value for "not available": unknown is never 0 in it */
+    bool unknown_is_max; /* ... and signed types mark with 7F.., not with 80.. */
 };
-
-/* What of the device itself a map can show.  Strings stay the caller's. */
-struct register_identity {
-    const char *serial; /* digits and upper-case hex letters */
-    uint32_t firmware;  /* major << 16 | minor << 8 | patch */
-};
-
-enum {
-    REGISTER_SEGMENTS_MAX = 24, /* runs of registers a map may have */
-    REGISTER_PAGES = 257,       /* of 256 addresses, and one behind the last */
-    REGISTER_IMAGE_MAX = 512    /* registers of all runs together */
-};
-
-/* Registers in wire order: big endian, address order.  Private to register_map.c. */
-struct register_image {
-    struct register_segment {
-        uint16_t address, count;
-        uint16_t offset; /* of its first register in data, in registers */
-    } segments[REGISTER_SEGMENTS_MAX];
-    uint8_t segment_count;
-    uint8_t first_segment[REGISTER_PAGES]; /* by the high byte of an address */
-    uint16_t register_count;
-    uint8_t data[REGISTER_IMAGE_MAX * 2];
-};
-
-/* Lays out an image for a map; every register reads 0 until it is rendered.  False if the map does not
- * fit REGISTER_SEGMENTS_MAX or REGISTER_IMAGE_MAX, its rows are not ascending, or one is empty. */
-bool register_image_init(struct register_image *image, const struct register_map *map);
-
-/* Fills the image from a reading, which must be derived already.  A value that a row's type cannot
- * hold is shown as the type's nearest limit. */
-void register_image_render(struct register_image *image, const struct register_map *map,
-                           const struct reading *r, const struct register_identity *identity,
-                           enum word_order order, enum unknown_policy unknown);
-
-/* Copies `count` registers from `address` to out (2 * count bytes, wire order).  Registers outside the
- * map read 0.  address + count must not exceed 65536. */
-void register_image_read(const struct register_image *image, uint32_t address, uint32_t count,
-                         uint8_t *out);
 
 /* Registers a row takes. */
 unsigned register_row_length(const struct register_row *row);
 
-/* The maps, by their MeterType name or the part after the maker ("empro"), any case.  NULL: no such. */
+/* True if a row's low word stands first, where its map's rows follow `order`. */
+bool register_row_is_swapped(const struct register_row *row, enum word_order order);
+
+/* The rows of one space of a map. */
+struct register_table register_map_space(const struct register_map *map, enum register_space space);
+
+/* The P1MB's own registers, 0xFE00..0xFE0F, which it has beside those of any map. */
+extern const struct register_table register_vendor_block;
+
+/* The map called `name`, in full ("PhoenixContact-EMPro") or by the part after the maker ("empro"), any case. */
+bool register_map_is_called(const struct register_map *map, const char *name);
+
+/* The first map of the table that is called so; NULL: none. */
 const struct register_map *register_map_find(const char *name);
 
 /* The i-th map; NULL past the last. */

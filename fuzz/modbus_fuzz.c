@@ -72,19 +72,21 @@ static void serve_in_pieces(struct client *c, const uint8_t *pieces, const uint8
 
 static void prepare(void)
 {
-    static const struct register_identity identity = {.serial = "001234567890"};
+    static const struct register_device identity = {.serial = "001234567890"};
     const struct register_map *map = register_map_find("empro");
     struct reading r;
     reading_clear(&r);
     reading_set(&r, Q_METER_VOLTAGE_L1, 230100);
-    demand(register_image_init(&image, map));
-    register_image_render(&image, map, &r, &identity, WORD_ORDER_SWAPPED, UNKNOWN_ZERO);
+    demand(register_image_init(&image, map, false));
+    register_image_render(
+        &image, &r, &identity,
+        &(struct register_style){.order = WORD_ORDER_SWAPPED, .unknown = UNKNOWN_ZERO});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct client whole, cut;
-    if (image.segment_count == 0)
+    if (!image.map)
         prepare();
     if (size < PIECES)
         return 0;

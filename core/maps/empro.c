@@ -121,6 +121,5 @@ const struct register_map map_empro = {
     .name = "PhoenixContact-EMPro",
     .title = "Phoenix Contact EMpro EEM-MA370/371 with the Smart Connect block",
     .word_order = WORD_ORDER_SWAPPED,
-    .rows = rows,
-    .row_count = ROW_COUNT(rows),
+    .input = TABLE(rows),
 };
