@@ -5,7 +5,8 @@
 #include "history.h"
 #include "http.h"
 #include "identity.h"
-#include "modbus_tcp.h"
+#include "modbus_listeners.h"
+#include "rtu_bus.h"
 #include "mqtt.h"
 #include "reach.h"
 #include "settings.h"
@@ -22,8 +23,9 @@ struct api {
     struct loop *loop;
     struct meter *meter;
     const struct reach *reach;
-    struct modbus_tcp *const *modbus; /* *modbus NULL: off */
-    struct mqtt *const *mqtt;         /* *mqtt NULL: off */
+    const struct modbus_listeners *modbus;
+    const struct rtu_bus *rtu; /* NULL: off */
+    struct mqtt *const *mqtt;  /* *mqtt NULL: off */
     const struct mqtt_counters *mqtt_counters;
     const struct outbox *outbox;
     const char *mqtt_refusal;

@@ -101,7 +101,7 @@ static struct api_seen see(const struct api *api)
 {
     return (struct api_seen){.meter = (int)meter_get_state(api->meter),
                              .stale = meter_is_stale(api->meter),
-                             .modbus_clients = *api->modbus ? modbus_tcp_clients(*api->modbus) : -1,
+                             .modbus_clients = modbus_listeners_clients(api->modbus),
                              .mqtt = *api->mqtt ? mqtt_is_connected(*api->mqtt) : -1,
                              .mqtt_refused = api->mqtt_refusal[0] != 0,
                              .router = reached(reach_gateway(api->reach)),

@@ -171,10 +171,11 @@ static void put_telegrams(struct text_out *out, const struct api *api)
 static void put_modbus(struct text_out *out, const struct api *api)
 {
     static const char name[] = "modbus_connections_total";
-    if (!*api->modbus)
+    if (!modbus_listeners_at(api->modbus, 0))
         return;
-    const struct modbus_tcp_counters m = modbus_tcp_get_counters(*api->modbus);
-    put_one(out, "modbus_clients", "connected now", "gauge", modbus_tcp_clients(*api->modbus), 0);
+    const struct modbus_tcp_counters m = modbus_listeners_counters(api->modbus);
+    put_one(out, "modbus_clients", "connected now", "gauge", modbus_listeners_clients(api->modbus),
+            0);
     put_one(out, "modbus_requests_total", "requests", "counter", (int64_t)m.requests, 0);
     put_one(out, "modbus_exceptions_total", "requests answered with an exception", "counter",
             (int64_t)m.exceptions, 0);
@@ -183,6 +184,24 @@ static void put_modbus(struct text_out *out, const struct api *api)
     put_sample(out, name, "result", "replaced", (int64_t)m.replaced, 0);
     put_sample(out, name, "result", "idle", (int64_t)m.dropped_idle, 0);
     put_sample(out, name, "result", "refused", (int64_t)m.refused, 0);
+}
+
+static void put_rtu(struct text_out *out, const struct api *api)
+{
+    static const char name[] = "rtu_frames_total";
+    if (!api->rtu)
+        return;
+    const struct rtu_slave_counters c = rtu_bus_get_info(api->rtu).counters;
+    put_one(out, "rtu_requests_total", "requests for us", "counter", (int64_t)c.requests, 0);
+    put_one(out, "rtu_exceptions_total", "requests answered with an exception", "counter",
+            (int64_t)c.exceptions, 0);
+    put_one(out, "rtu_line_errors_total", "bytes with a bad parity or stop bit", "counter",
+            (int64_t)c.line_errors, 0);
+    put_head(out, name, "what else was heard on the bus", "counter");
+    put_sample(out, name, "kind", "broadcast", (int64_t)c.broadcasts, 0);
+    put_sample(out, name, "kind", "foreign", (int64_t)c.foreign, 0);
+    put_sample(out, name, "kind", "garbled", (int64_t)c.garbled, 0);
+    put_sample(out, name, "kind", "overtaken", (int64_t)c.overtaken, 0);
 }
 
 static void put_mqtt(struct text_out *out, const struct api *api)
@@ -280,6 +299,7 @@ void api_serve_metrics(struct http_request *r, void *context)
                 api->loop->now_ms - latest->reading.received_ms, 3);
     put_telegrams(&out, api);
     put_modbus(&out, api);
+    put_rtu(&out, api);
     put_mqtt(&out, api);
     put_pings(&out, api);
     put_process(&out, api);

@@ -1,7 +1,9 @@
 /* api_status.c - the live state of everything, as one object. */
 #include "api.h"
+#include "choices.h"
 #include "core/messages.h"
 #include "host_net.h"
+#include "map_list.h"
 #include "wall_clock.h"
 
 #include <stdio.h>
@@ -170,18 +172,103 @@ static json_t *clients_json(const struct modbus_tcp *m)
     return list;
 }
 
-static json_t *modbus_json(const struct api *api)
+/* What one listener serves, and to whom; NULL: off, with what it would serve. */
+static json_t *listener_json(const struct modbus_tcp *m, struct modbus_tcp_served served)
 {
-    const struct modbus_tcp *m = *api->modbus;
-    const struct config *c = &api->settings->now;
     char address[ADDRESS_TEXT_MAX] = "";
     if (m)
         modbus_tcp_address(m, address);
-    return json_pack(
-        "{s:o, s:o, s:s, s:o, s:s, s:o, s:s}", "Ok", m ? json_true() : json_null(), "Address",
-        text_or_null(address), "Map", c->meter_type, "Maps", config_map_names(), "WordOrder",
-        c->word_order == WORD_ORDER_SWAPPED ? "swapped" : "normal", "Clients",
-        m ? clients_json(m) : json_array(), "LastRefusal", m ? modbus_tcp_last_refusal(m) : "");
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "Address", text_or_null(address), "Map",
+                     served.map->name, "WordOrder", choices_word_order[served.order], "Framing",
+                     choices_framing[served.framing], "Clients", m ? clients_json(m) : json_array(),
+                     "LastRefusal", m ? modbus_tcp_last_refusal(m) : "");
+}
+
+static json_t *main_listener_json(const struct api *api)
+{
+    const struct config *c = &api->settings->now;
+    const struct modbus_tcp *m = api->modbus->main;
+    if (m)
+        return listener_json(m, modbus_tcp_get_served(m));
+    const struct register_map *map = map_list_find(c->meter_type);
+    return listener_json(
+        NULL, (struct modbus_tcp_served){
+                  .map = map, .order = served_order_of((enum served_order)c->word_order, map)});
+}
+
+static json_t *also_json(const struct modbus_listeners *l)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < l->also_count; i++)
+        json_array_append_new(
+            list, listener_json(l->also[i].server, modbus_tcp_get_served(l->also[i].server)));
+    return list;
+}
+
+/* By map: the order that the real meter has. */
+static json_t *orders_json(void)
+{
+    const struct register_map *map;
+    json_t *orders = json_object();
+    for (size_t i = 0; (map = map_list_at(i)) != NULL; i++)
+        json_object_set_new(orders, map->name, json_string(choices_word_order[map->word_order]));
+    return orders;
+}
+
+static json_t *modbus_json(const struct api *api)
+{
+    json_t *modbus = main_listener_json(api);
+    bool on = modbus_listeners_at(api->modbus, 0) != NULL;
+    json_object_set_new(modbus, "Ok", on ? json_true() : json_null());
+    json_object_set_new(modbus, "Maps", config_map_names());
+    json_object_set_new(modbus, "MeterOrders", orders_json());
+    json_object_set_new(modbus, "Also", also_json(api->modbus));
+    return modbus;
+}
+
+static json_t *bus_json(const struct p1mb_settings *bus)
+{
+    char line[RTU_LINE_MAX];
+    rtu_bus_format_line(bus, line);
+    return json_pack("{s:i, s:s, s:b}", "Address", (int)bus->address, "Line", line, "Termination",
+                     (int)bus->termination);
+}
+
+static json_t *rtu_counters_json(const struct rtu_slave_counters *c)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"bytes", c->bytes},           {"requests", c->requests},
+        {"exceptions", c->exceptions}, {"broadcasts", c->broadcasts},
+        {"foreign", c->foreign},       {"overtaken", c->overtaken},
+        {"garbled", c->garbled},       {"line_errors", c->line_errors},
+        {"echoes", c->echoes},
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        json_object_set_new(object, counters[i].name, counter(counters[i].value));
+    return object;
+}
+
+/* The bus as it is, and what waits for a reboot. */
+static json_t *rtu_json(const struct rtu_bus *m)
+{
+    if (!m)
+        return json_null();
+    const struct rtu_bus_info i = rtu_bus_get_info(m);
+    bool waiting = !p1mb_settings_equal(&i.active, &i.staged);
+    return json_pack("{s:b, s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:s, s:{s:s, s:s, s:s}, s:o}", "Ok",
+                     i.problem[0] == 0, "Port", i.path, "Problem", text_or_null(i.problem), "Hint",
+                     text_or_null(i.hint), "Map", i.map, "WordOrder",
+                     i.order == WORD_ORDER_SWAPPED ? "swapped" : "normal", "Active",
+                     bus_json(&i.active), "AfterReboot", waiting ? bus_json(&i.staged) : json_null(),
+                     "Direction", rs485_direction_name(i.direction), "Leds", "PWR",
+                     rtu_bus_light_name((enum p1mb_light)i.leds.pwr), "P1",
+                     rtu_bus_light_name((enum p1mb_light)i.leds.p1), "485",
+                     rtu_bus_light_name((enum p1mb_light)i.leds.rs485), "Counters",
+                     rtu_counters_json(&i.counters));
 }
 
 static json_t *session_json(const struct api *api)
@@ -203,8 +290,7 @@ static void add_pings(json_t *counters, const char *pass, const char *fail, stru
 static json_t *counters_json(const struct api *api)
 {
     const struct meter_counters c = meter_get_counters(api->meter);
-    const struct modbus_tcp_counters m =
-        *api->modbus ? modbus_tcp_get_counters(*api->modbus) : (struct modbus_tcp_counters){0};
+    const struct modbus_tcp_counters m = modbus_listeners_counters(api->modbus);
     const struct mqtt_counters *q = api->mqtt_counters;
     const struct outbox_counts outbox = outbox_get_counts(api->outbox);
     const struct http *h = *api->http;
@@ -252,7 +338,8 @@ json_t *api_state(const struct api *api)
     struct host_net net;
     host_net_read(&net);
     return json_pack(
-        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:{s:o, "
+        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, "
+        "s:{s:o, "
         "s:i}, s:o, "
         "s:{s:s, s:i}}",
         "Serial", api->identity->serial, "Mac", text_or_null(api->identity->mac), "Product",
@@ -260,7 +347,7 @@ json_t *api_state(const struct api *api)
         (json_int_t)(api->loop->now_ms - api->started_ms) / 1000, "Meter", meter_json(api), "Link",
         "Ok", net.link, "Interface", text_or_null(net.interface), "Network",
         network_json(api, &net), "Internet", "Ok", reached(reach_internet(api->reach)), "MQTT",
-        mqtt_json(api), "Modbus", modbus_json(api), "Led",
+        mqtt_json(api), "Modbus", modbus_json(api), "RTU", rtu_json(api->rtu), "Led",
         led_json(!meter_is_stale(api->meter), host_net_has_address(&net)), "Session",
         session_json(api), "Configuration", "Problem", text_or_null(api->settings->problem),
         "Revision", (int)api->settings->revision, "Counters", counters_json(api), "Versions",

@@ -2,17 +2,22 @@
 #ifndef CHOICES_H
 #define CHOICES_H
 
-enum { CHOICES_MAX = 200 };
+enum { CHOICES_MAX = 320 };
 
-/* Names by value, NULL at the end, of the enums derive_grid, derive_current, mqtt_profile, word_order,
- * unknown_policy and stale_policy. */
-extern const char *const choices_grid[],
-    *const choices_current[], *const choices_profile[], *const choices_word_order[],
-                                                            *const choices_unknown[],
-                                                                *const choices_stale[];
+/* Names by value, NULL at the end, of the enums derive_grid, derive_current, mqtt_profile, modbus_framing,
+ * served_order, unknown_policy, stale_policy (on the network, and on a bus) and rs485_direction. */
+extern const char *const choices_grid[];
+extern const char *const choices_current[];
+extern const char *const choices_profile[];
+extern const char *const choices_framing[];
+extern const char *const choices_word_order[];
+extern const char *const choices_unknown[];
+extern const char *const choices_stale[];
+extern const char *const choices_rtu_stale[];
+extern const char *const choices_direction[];
 
-/* Writes the names of all register maps, or simulated meters, each behind a blank; cut where they do
- * not fit. */
+/* Writes the names of all register maps, or simulated meters, each behind a blank; " ..." in place
+ * of those that do not fit. */
 void choices_of_maps(char names[static CHOICES_MAX]);
 void choices_of_profiles(char names[static CHOICES_MAX]);
 

@@ -1,9 +1,9 @@
-/* cmd_registers.c - `smart-connect registers`: a register map as a table, with a telegram's values. */
+/* cmd_registers.c - `smart-connect registers`: a register map, with what it reads of a telegram. */
 #include "choices.h"
 #include "commands.h"
-#include "core/register_map.h"
-#include "core/text_out.h"
 #include "decoder.h"
+#include "map_list.h"
+#include "map_print.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,55 +21,21 @@ static void keep_reading(struct decoder *d, const struct reading *r, const uint8
     last_reading = *r;
 }
 
-static const char *const type_names[REG_TYPE_N] = {
-    [REG_F32] = "float32", [REG_U16] = "uint16", [REG_S16] = "int16",   [REG_U32] = "uint32",
-    [REG_S32] = "int32",   [REG_U64] = "uint64", [REG_ASCII] = "ascii", [REG_ASCII_LOW] = "ascii",
-};
-
-static const char *title_of(const struct register_row *row)
-{
-    return row->source == FROM_QUANTITY ? quantities[row->quantity].name : row->title;
-}
-
-static void format_row_value(const struct register_row *row, char *text, size_t cap)
-{
-    struct text_out out;
-    text_init(&out, text, cap);
-    if (row->source == FROM_FIXED && row->text)
-        text_put(&out, row->text);
-    else if (row->source == FROM_FIXED)
-        text_decimal(&out, row->fixed, 0);
-    else if (row->source == FROM_QUANTITY &&
-             reading_has(&last_reading, (enum quantity)row->quantity))
-        text_decimal(&out, last_reading.value[row->quantity], quantities[row->quantity].decimals);
-    else
-        text_char(&out, '-');
-}
-
-static void print_map(const struct register_map *map)
-{
-    printf("%s: %s\n32-bit values: %s word first. Function codes 03 and 04. Registers not listed "
-           "read 0.\n\n",
-           map->name, map->title, map->word_order == WORD_ORDER_SWAPPED ? "low" : "high");
-    printf("%-7s %-6s %-4s %-8s %-5s %-30s %s\n", "hex", "dec", "regs", "type", "unit", "shows",
-           "value");
-    for (size_t i = 0; i < map->row_count; i++) {
-        const struct register_row *row = &map->rows[i];
-        const char *unit =
-            row->source == FROM_QUANTITY ? quantity_unit_name(quantities[row->quantity].unit) : "";
-        char value[64];
-        format_row_value(row, value, sizeof value);
-        printf("0x%04X  %-6u %-4u %-8s %-5s %-30s %s\n", row->address, row->address,
-               register_row_length(row), type_names[row->type], unit, title_of(row), value);
-    }
-}
-
 static void print_registers_help(void)
 {
-    printf("usage: smart-connect registers [--map NAME] [FILE|-]\n\n"
-           "Prints a register map; with a file, the values of its last valid telegram.  Maps:\n");
+    printf(
+        "usage: smart-connect registers [OPTION...] [FILE|-]\n\n"
+        "Prints a register map; with a file, what registers read after its last valid telegram.\n\n"
+        "  --map NAME                   the map, one of those below; the last --map-file, if there "
+        "is one\n"
+        "  --map-file PATH              adds a map of your own; may be given several times\n"
+        "  --format table | csv         csv is what --map-file reads: a start for a map of your "
+        "own [table]\n"
+        "  --vendor                     with the registers that every map has of the gateway "
+        "itself\n\n"
+        "Maps:\n");
     const struct register_map *map;
-    for (size_t i = 0; (map = register_map_at(i)) != NULL; i++)
+    for (size_t i = 0; (map = map_list_at(i)) != NULL; i++)
         printf("  %-22s %s\n", map->name, map->title);
 }
 
@@ -81,33 +47,86 @@ static int unknown_map(const char *name)
                                choices);
 }
 
-int command_registers(int argc, char **argv)
+/* What the flags ask for. */
+struct request {
+    const char *map_name;           /* NULL: none was named */
+    const struct register_map *map; /* then this one: of the last map file, or the first of all */
+    bool csv, vendor, help;
+};
+
+static int read_format(struct request *request, const char *format)
+{
+    request->csv = strcmp(format, "csv") == 0;
+    if (request->csv || strcmp(format, "table") == 0)
+        return EXIT_GOOD;
+    return command_usage_error("registers", "--format \"%.40s\" is none of table csv", format);
+}
+
+static int add_file(struct request *request, const char *path)
+{
+    char error[MAP_ERROR_MAX];
+    if (!map_list_add_file(path, error))
+        return command_usage_error("registers", "--map-file %s", error);
+    for (size_t i = 0; map_list_at(i); i++)
+        request->map = map_list_at(i);
+    return EXIT_GOOD;
+}
+
+static int read_flag(struct request *request, int flag)
+{
+    if (flag == 'f')
+        return read_format(request, optarg);
+    if (flag == 'p')
+        return add_file(request, optarg);
+    if (flag == 'm')
+        request->map_name = optarg;
+    request->vendor = request->vendor || flag == 'v';
+    request->help = request->help || flag == 'h';
+    return EXIT_GOOD;
+}
+
+static int read_flags(int argc, char **argv, struct request *request)
 {
     static const struct option flags[] = {
-        {"map", required_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'}, {0}};
-    static struct decoder d;
-    const struct register_map *map = register_map_at(0);
-    int flag;
+        {"map", required_argument, NULL, 'm'},    {"map-file", required_argument, NULL, 'p'},
+        {"format", required_argument, NULL, 'f'}, {"vendor", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    int flag, result = EXIT_GOOD;
     opterr = 0;
-    while ((flag = getopt_long(argc, argv, ":", flags, NULL)) != -1) {
-        if (flag == 'h') {
-            print_registers_help();
-            return EXIT_GOOD;
-        }
-        if (flag != 'm')
-            return command_option_error("registers", flag, argv);
-        map = register_map_find(optarg);
-        if (!map)
-            return unknown_map(optarg);
+    while (result == EXIT_GOOD && (flag = getopt_long(argc, argv, ":", flags, NULL)) != -1)
+        result = flag == '?' || flag == ':' ? command_option_error("registers", flag, argv)
+                                            : read_flag(request, flag);
+    if (result == EXIT_GOOD && request->csv && request->vendor)
+        result = command_usage_error("registers", "--vendor: those registers are in no map file");
+    if (result == EXIT_GOOD && optind + 1 < argc)
+        result = command_usage_error("registers", "one file at a time, not also \"%.60s\"",
+                                     argv[optind + 1]);
+    return result;
+}
+
+int command_registers(int argc, char **argv)
+{
+    static struct decoder d;
+    struct request request = {.map = map_list_at(0)};
+    int result = read_flags(argc, argv, &request);
+    if (result != EXIT_GOOD)
+        return result;
+    if (request.help) {
+        print_registers_help();
+        return EXIT_GOOD;
     }
-    if (optind + 1 < argc)
-        return command_usage_error("registers", "one file at a time, not also \"%.60s\"",
-                                   argv[optind + 1]);
+    const struct register_map *map =
+        request.map_name ? map_list_find(request.map_name) : request.map;
+    if (!map)
+        return unknown_map(request.map_name);
     reading_clear(&last_reading);
     decoder_init(&d, keep_reading);
     if (optind < argc && !decoder_read(&d, argv[optind]))
         return command_usage_error("registers", "%s: %s", argv[optind], strerror(errno));
-    print_map(map);
+    if (request.csv)
+        map_print_csv(stdout, map);
+    else
+        map_print_table(stdout, map, request.vendor, &last_reading);
     if (optind < argc && d.valid == 0) {
         fflush(stdout);
         decoder_report(&d);

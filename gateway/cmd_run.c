@@ -59,9 +59,19 @@ static bool read_device_file(struct options *o, const char *path,
     return options_read_file(o, path ? path : DEVICE_FILE, error);
 }
 
-/* Goes through the flags and sets those of the table in `o`; with NULL they wait for another time. */
+/* The value of the flag that getopt found just now.  A switch may stand alone, or before on or off. */
+static const char *value_of(const struct option_row *row, int argc, char **argv)
+{
+    if (optarg)
+        return optarg;
+    bool follows = row->type == OPTION_SWITCH && optind < argc &&
+                   (strcmp(argv[optind], "on") == 0 || strcmp(argv[optind], "off") == 0);
+    return follows ? argv[optind++] : "on";
+}
+
+/* Goes through the flags and sets the early options in `o`, or all others. */
 static int walk_flags(int argc, char **argv, const struct option *flags, struct options *o,
-                      const char **config_path, bool *help)
+                      bool early, const char **config_path, bool *help)
 {
     char error[OPTION_ERROR_MAX];
     int flag, index, result = EXIT_GOOD;
@@ -74,27 +84,32 @@ static int walk_flags(int argc, char **argv, const struct option *flags, struct 
             *help = true;
         else if (flag == 'c')
             *config_path = optarg;
-        else if (o && !options_set(o, flags[index].name, optarg ? optarg : "on", error))
-            result = command_usage_error("run", "--%s", error);
+        else {
+            const char *value = value_of(&option_rows[index], argc, argv);
+            if (option_rows[index].early == early &&
+                !options_set(o, flags[index].name, value, error))
+                result = command_usage_error("run", "--%s", error);
+        }
     }
     if (result == EXIT_GOOD && optind < argc)
         result = command_usage_error("run", "\"%.60s\" is no option", argv[optind]);
     return result;
 }
 
-/* Reads device file and flags, in this order.  EXIT_GOOD, or what to exit with; *help: asked for it. */
+/* Reads device file and flags, in this order, but for early flags: the file may go by them.  EXIT_GOOD, or what to exit
+ * with; *help: asked for it. */
 static int read_options(int argc, char **argv, struct options *o, bool *help)
 {
     char error[OPTION_ERROR_MAX] = "out of memory";
     const char *path = NULL;
     struct option *flags = make_flags();
     options_defaults(o);
-    int result = flags ? walk_flags(argc, argv, flags, NULL, &path, help)
+    int result = flags ? walk_flags(argc, argv, flags, o, true, &path, help)
                        : command_usage_error("run", "%s", error);
     if (result == EXIT_GOOD && !*help && !read_device_file(o, path, error))
         result = command_usage_error("run", "%s", error);
     if (result == EXIT_GOOD && !*help)
-        result = walk_flags(argc, argv, flags, o, &path, help);
+        result = walk_flags(argc, argv, flags, o, false, &path, help);
     free(flags);
     return result;
 }
@@ -202,7 +217,7 @@ static void on_notify(struct loop_timer *timer)
     sd_notifyf(0,
                "WATCHDOG=1\nSTATUS=meter: %s; %llu telegrams, %llu bad; %d Modbus clients; MQTT %s",
                meter_state_text(meter_get_state(g->meter)), good, damaged + cut,
-               g->modbus ? modbus_tcp_clients(g->modbus) : 0,
+               modbus_listeners_clients(&g->modbus),
                !g->mqtt                     ? "off"
                : mqtt_is_connected(g->mqtt) ? "connected"
                                             : "not connected");
@@ -232,19 +247,33 @@ static void http_addresses(const struct gateway *g, char http[static ADDRESS_TEX
         address_format(http_door_bound(g->http->secure), https);
 }
 
+/* The listeners beside the main one, if there are any. */
+static void print_also(const struct modbus_listeners *l)
+{
+    char address[ADDRESS_TEXT_MAX];
+    for (int i = 0; i < l->also_count; i++) {
+        modbus_tcp_address(l->also[i].server, address);
+        printf("%s%s", i ? "," : " also=", address);
+    }
+}
+
 static void announce_ready(const struct gateway *g)
 {
     char modbus[ADDRESS_TEXT_MAX] = "off", http[ADDRESS_TEXT_MAX] = "off",
          https[ADDRESS_TEXT_MAX] = "off";
     const struct config *c = &g->settings.now;
-    if (g->modbus)
-        modbus_tcp_address(g->modbus, modbus);
+    if (g->modbus.main)
+        modbus_tcp_address(g->modbus.main, modbus);
     http_addresses(g, http, https);
-    printf("ready serial=%s modbus=%s map=%s mqtt=%s http=%s https=%s\n", g->identity.serial,
-           modbus, c->meter_type, g->mqtt ? c->mqtt_broker : "off", http, https);
+    printf("ready serial=%s modbus=%s map=%s mqtt=%s http=%s https=%s", g->identity.serial, modbus,
+           c->meter_type, g->mqtt ? c->mqtt_broker : "off", http, https);
+    if (g->rtu)
+        printf(" rtu=%s", g->options.rtu);
+    print_also(&g->modbus);
+    printf("\n");
     fflush(stdout);
     log_info("run", "serving, serial %s, Modbus %s%s, page %s%s", g->identity.serial,
-             g->modbus ? "on " : "", modbus, g->http ? "on " : "", https);
+             g->modbus.main ? "on " : "", modbus, g->http ? "on " : "", https);
 }
 
 static void start_live(struct gateway *g)
@@ -297,5 +326,9 @@ int command_run(int argc, char **argv)
     else
         result = command_usage_error("run", "%s", error);
     gateway_close(g);
+    if (g->loop.jobs) { /* a thread that a library keeps waiting must not see that library end */
+        fflush(NULL);
+        _exit(result);
+    }
     return result;
 }

@@ -1,7 +1,7 @@
 #include "config.h"
 
-#include "core/register_map.h"
 #include "core/text_out.h"
+#include "map_list.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -439,7 +439,7 @@ json_t *config_map_names(void)
 {
     json_t *names = json_array();
     const struct register_map *map;
-    for (size_t i = 0; (map = register_map_at(i)) != NULL; i++)
+    for (size_t i = 0; (map = map_list_at(i)) != NULL; i++)
         json_array_append_new(names, json_string(map->name));
     return names;
 }
@@ -474,7 +474,7 @@ static json_t *row_schema(const struct config_row *row)
         json_object_set_new(schema, "maximum", json_integer(row->max));
     } else if (row->type == CONFIG_CHOICE) {
         json_object_set_new(schema, "enum", choice_names(row));
-    } else if (row->offset == offsetof(struct config, meter_type)) {
+    } else if (row->map) {
         json_object_set_new(schema, "enum", config_map_names());
     } else if (row->type == CONFIG_TEXT) {
         json_object_set_new(schema, "maxLength", json_integer(row->max));

@@ -16,7 +16,7 @@ enum {
     CONFIG_TEXT_MAX = OPTION_TEXT_MAX,        /* of most texts, with their NUL */
     CONFIG_LONG_TEXT_MAX = BROKER_TLS_CA_MAX, /* of those that hold certificates */
     CONFIG_POINTER_MAX = 80,
-    CONFIG_DETAIL_MAX = 240,
+    CONFIG_DETAIL_MAX = 360,
     CONFIG_ERRORS_MAX = 12,
     CONFIG_VERSION = 1,         /* of the stored file */
     CONFIG_FILE_MAX = 64 * 1024 /* bytes of the stored file */
@@ -51,14 +51,20 @@ struct config {
     int mqtt_home_assistant;
     char mqtt_home_assistant_prefix[CONFIG_TEXT_MAX];
     int modbus_port, modbus_clients, modbus_idle_timeout_s;
-    int word_order; /* enum word_order */
+    int word_order; /* enum served_order */
     int unknown;    /* enum unknown_policy */
     int stale;      /* enum stale_policy */
     int stale_current_a;
+    int nominal_hz;
     int stale_after_s;
     int grid;    /* enum derive_grid */
     int current; /* enum derive_current */
     int estimate_u31;
+    char rtu_map[CONFIG_TEXT_MAX]; /* name of a register map */
+    int rtu_address;
+    char rtu_line[CONFIG_TEXT_MAX]; /* "9600-8E1" */
+    int rtu_termination;
+    int rtu_stale; /* enum stale_policy */
     char metrics_token[CONFIG_TEXT_MAX];
     /* A bit for each row that the user has set: these are stored, the others follow the defaults. */
     uint64_t was_set;
@@ -72,7 +78,8 @@ enum config_door {
     DOOR_MODBUS_PORT = 1 << 3, /* where it is served */
     DOOR_METER = 1 << 4,
     DOOR_METRICS = 1 << 5,
-    DOOR_REACH = 1 << 6
+    DOOR_REACH = 1 << 6,
+    DOOR_RTU = 1 << 7
 };
 
 enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_CHOICE, CONFIG_SWITCH };
@@ -81,13 +88,14 @@ struct config_row {
     const char *pointer;  /* RFC 6901 */
     const char *fallback; /* the default: a text, number, choice, or true | false */
     const char *help;
-    unsigned door;       /* enum config_door */
+    unsigned door;       /* a sum of enum config_door */
     size_t offset, size; /* in struct config: char[], else int */
     enum config_type type;
     const char *const *choices; /* CONFIG_CHOICE: names by value, NULL at the end */
     int min, max;               /* CONFIG_NUMBER: its range; CONFIG_TEXT: bytes, unless empty */
     bool secret;                /* never shown */
     bool lines;                 /* CONFIG_TEXT: may have several */
+    bool map;                   /* CONFIG_TEXT: the name of a register map */
     /* A further check of a text that is not empty; may write it in its usual form. */
     bool (*check)(char *text, char detail[static CONFIG_DETAIL_MAX]);
     size_t option; /* 1 + offset in struct options of the same value, which is the default; 0: none */

@@ -1,9 +1,10 @@
 /* config_rows.c - the table of settings, and what a single value must be. */
 #include "choices.h"
 #include "config.h"
-#include "core/register_map.h"
+#include "map_list.h"
 #include "mqtt.h"
 #include "reach.h"
+#include "rtu_bus.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -18,13 +19,22 @@ static const char *const ip_modes[] = {"DHCP", "Static", NULL};
 static bool check_map(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char choices[CHOICES_MAX];
-    const struct register_map *map = register_map_find(text);
+    const struct register_map *map = map_list_find(text);
     if (map) {
         snprintf(text, CONFIG_TEXT_MAX, "%s", map->name);
         return true;
     }
     choices_of_maps(choices);
     snprintf(detail, CONFIG_DETAIL_MAX, "no such register map; there are%s", choices);
+    return false;
+}
+
+static bool check_line(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    struct p1mb_settings bus = p1mb_defaults();
+    if (rtu_bus_parse_line(text, &bus))
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "no line; use " RTU_LINES);
     return false;
 }
 
@@ -131,6 +141,7 @@ static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
 #define DEFAULT_IS(field) .option = 1 + offsetof(struct options, field)
 #define TEXT(field, low, high, test) \
     OFFSET(field), .type = CONFIG_TEXT, .min = (low), .max = (high), .check = (test)
+#define MAP(field) TEXT(field, 1, 64, check_map), .map = true
 #define SECRET(field, low, high, test) TEXT(field, low, high, test), .secret = true
 #define NUMBER(field, low, high) OFFSET(field), .type = CONFIG_NUMBER, .min = (low), .max = (high)
 #define CHOICE(field, names) OFFSET(field), .type = CONFIG_CHOICE, .choices = (names)
@@ -151,7 +162,7 @@ static bool check_token(char *text, char detail[static CONFIG_DETAIL_MAX])
 
 const struct config_row config_rows[] = {
     {"/MeterType", "PhoenixContact-EMPro", "the meter that is emulated: name of a register map",
-     DOOR_MODBUS, TEXT(meter_type, 1, 64, check_map), DEFAULT_IS(map)},
+     DOOR_MODBUS, MAP(meter_type), DEFAULT_IS(map)},
 
     {"/DefaultNetIf", "Ethernet", "the interface that is used; one at a time",
      DOOR_NETWORK, CHOICE(default_interface, interfaces)},
@@ -209,14 +220,29 @@ const struct config_row config_rows[] = {
      DOOR_MODBUS, NUMBER(modbus_clients, 1, MODBUS_CLIENTS_MAX), DEFAULT_IS(modbus_clients)},
     {"/Modbus/IdleTimeout", "60", "seconds without a request after which a client goes; 0: never",
      DOOR_MODBUS, NUMBER(modbus_idle_timeout_s, 0, 86400), DEFAULT_IS(modbus_idle_timeout_s)},
-    {"/Modbus/WordOrder", "swapped", "of 32-bit values: swapped is low word first, as the real meter",
+    {"/Modbus/WordOrder", "meter",
+     "of 32-bit values: as the emulated meter, low word first (swapped) or high word first (normal)",
      DOOR_MODBUS, CHOICE(word_order, choices_word_order), DEFAULT_IS(word_order)},
     {"/Modbus/Unknown", "zero", "what a register reads while its value is unknown",
      DOOR_MODBUS, CHOICE(unknown, choices_unknown), DEFAULT_IS(unknown)},
     {"/Modbus/Stale", "exception", "what is answered while the reading is too old",
      DOOR_MODBUS, CHOICE(stale, choices_stale), DEFAULT_IS(stale)},
     {"/Modbus/StaleCurrent", "80", "amperes per phase shown with high-current",
-     DOOR_MODBUS, NUMBER(stale_current_a, 1, 10000), DEFAULT_IS(stale_current_a)},
+     DOOR_MODBUS | DOOR_RTU, NUMBER(stale_current_a, 1, 10000), DEFAULT_IS(stale_current_a)},
+    {"/Modbus/NominalFrequency", "0",
+     "hertz shown where the meter tells none, as some inverters refuse 0 Hz; 0: unknown",
+     DOOR_MODBUS | DOOR_RTU, NUMBER(nominal_hz, 0, 60), DEFAULT_IS(nominal_hz)},
+
+    {"/RTU/MeterType", "Xemex", "the meter that is emulated on the RS485 bus: name of a register map",
+     DOOR_RTU, MAP(rtu_map), DEFAULT_IS(rtu_map)},
+    {"/RTU/Address", "16", "address on the bus",
+     DOOR_RTU, NUMBER(rtu_address, 1, 247), DEFAULT_IS(rtu_address)},
+    {"/RTU/Line", "9600-8E1", "speed and parity: 1200 to 115200, -8N1 or -8E1",
+     DOOR_RTU, TEXT(rtu_line, 8, 10, check_line), DEFAULT_IS(rtu_line)},
+    {"/RTU/Termination", "false", "switch the port's terminating resistor on, where it has one",
+     DOOR_RTU, SWITCH(rtu_termination), DEFAULT_IS(rtu_termination)},
+    {"/RTU/Stale", "exception", "what is answered on the bus while the reading is too old",
+     DOOR_RTU, CHOICE(rtu_stale, choices_rtu_stale), DEFAULT_IS(rtu_stale)},
 
     {"/Meter/StaleAfter", "0", "seconds after which a reading is too old; 0: by the meter's own pace",
      DOOR_METER, NUMBER(stale_after_s, 0, 3600), DEFAULT_IS(stale_after_s)},

@@ -15,7 +15,7 @@ static void the_defaults_are_those_of_the_manual(void **unused)
     assert_string_equal(config.mqtt_broker, "");
     assert_int_equal(config.modbus_port, 502);
     assert_int_equal(config.modbus_clients, 4);
-    assert_int_equal(config.word_order, WORD_ORDER_SWAPPED);
+    assert_int_equal(config.word_order, ORDER_OF_METER);
     assert_string_equal(config.metrics_token, "");
     assert_int_equal(config.was_set, 0);
 }
@@ -51,7 +51,7 @@ static void options_are_the_defaults(void **unused)
     assert_int_equal(config.mqtt_keepalive_s, 7);
     assert_int_equal(config.modbus_clients, 8);
     assert_int_equal(config.modbus_idle_timeout_s, 9);
-    assert_int_equal(config.word_order, WORD_ORDER_NORMAL);
+    assert_int_equal(config.word_order, ORDER_NORMAL);
     assert_int_equal(config.unknown, UNKNOWN_NAN);
     assert_int_equal(config.stale, STALE_HOLD);
     assert_int_equal(config.stale_current_a, 10);

@@ -1,6 +1,7 @@
 #include "gateway.h"
 
 #include "log.h"
+#include "map_list.h"
 #include "wall_clock.h"
 
 #include <errno.h>
@@ -56,20 +57,37 @@ static struct meter_settings meter_settings(const struct gateway *g)
                                               .estimate_u31 = c->estimate_u31}};
 }
 
+/* The line of the emulated meter, which TCP has not, as most of these meters leave the factory. */
+static struct register_device tcp_device(const struct gateway *g)
+{
+    struct register_device device = {.serial = g->identity.serial, .firmware = FIRMWARE_VERSION};
+    (void)register_device_set(&device, SETTING_ADDRESS, 1);
+    (void)register_device_set(&device, SETTING_BAUD, 9600);
+    return device;
+}
+
+static struct modbus_source_settings source_settings(const struct gateway *g)
+{
+    const struct config *c = &g->settings.now;
+    return (struct modbus_source_settings){.map = map_list_find(c->meter_type),
+                                           .order = (enum served_order)c->word_order,
+                                           .unknown = (enum unknown_policy)c->unknown,
+                                           .stale = (enum stale_policy)c->stale,
+                                           .stale_current_a = c->stale_current_a,
+                                           .nominal_hz = c->nominal_hz,
+                                           .writes = g->options.modbus_writes,
+                                           .device = tcp_device(g)};
+}
+
 static struct modbus_tcp_settings modbus_settings(const struct gateway *g, const char *listen)
 {
     const struct config *c = &g->settings.now;
-    return (struct modbus_tcp_settings){
-        .listen = listen,
-        .map = register_map_find(c->meter_type),
-        .framing = (enum modbus_framing)g->options.modbus_framing,
-        .word_order = (enum word_order)c->word_order,
-        .unknown = (enum unknown_policy)c->unknown,
-        .stale = (enum stale_policy)c->stale,
-        .stale_current_a = c->stale_current_a,
-        .max_clients = c->modbus_clients,
-        .idle_timeout_s = c->modbus_idle_timeout_s,
-        .identity = {.serial = g->identity.serial, .firmware = FIRMWARE_VERSION}};
+    return (struct modbus_tcp_settings){.listen = listen,
+                                        .option = "modbus",
+                                        .framing = (enum modbus_framing)g->options.modbus_framing,
+                                        .max_clients = c->modbus_clients,
+                                        .idle_timeout_s = c->modbus_idle_timeout_s,
+                                        .source = source_settings(g)};
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -102,22 +120,23 @@ static void with_port(const char *listen, int port, char *text, size_t capacity)
     snprintf(text, capacity, "%.*s%d", address, listen, port);
 }
 
-static void open_modbus_at(struct gateway *g, const char *place, char error[static 200])
+static void open_modbus_at(struct gateway *g, const char *place,
+                           char error[static MODBUS_TCP_ERROR_MAX])
 {
     const struct modbus_tcp_settings settings = modbus_settings(g, place);
-    g->modbus = modbus_tcp_open(&g->loop, g->meter, &settings, error);
+    g->modbus.main = modbus_tcp_open(&g->loop, g->meter, &settings, error);
 }
 
 /* At the port the user has set.  It may be taken this time: that must not keep the box from serving, and the setting
  * stays for the next start. */
 static void open_modbus_as_set(struct gateway *g)
 {
-    char place[OPTION_TEXT_MAX + 8], why[200], problem[SETTINGS_PROBLEM_MAX];
+    char place[OPTION_TEXT_MAX + 8], why[MODBUS_TCP_ERROR_MAX], problem[SETTINGS_PROBLEM_MAX];
     if (!config_is_set(&g->settings.now, "/Modbus/Port"))
         return;
     with_port(g->options.modbus, g->settings.now.modbus_port, place, sizeof place);
     open_modbus_at(g, place, why);
-    if (g->modbus)
+    if (g->modbus.main)
         return;
     snprintf(problem, sizeof problem, "Modbus cannot be served at port %d (%s): the default is used",
              g->settings.now.modbus_port, strerror(errno));
@@ -128,26 +147,96 @@ static void open_modbus_as_set(struct gateway *g)
 /* As flags and device file say, or the usual port, or the one people know from such cases. */
 static bool open_modbus_by_default(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
-    char why[200], place[OPTION_TEXT_MAX + 8];
+    char why[MODBUS_TCP_ERROR_MAX], place[OPTION_TEXT_MAX + 8];
     open_modbus_at(g, g->options.modbus, why);
-    if (!g->modbus && errno == EACCES && !options_was_set(&g->options, "modbus")) {
+    if (!g->modbus.main && errno == EACCES && !options_was_set(&g->options, "modbus")) {
         with_port(g->options.modbus, UNPRIVILEGED_MODBUS, place, sizeof place);
         log_warning("modbus", "port 502 needs a privilege; listening on %s instead", place);
         open_modbus_at(g, place, why);
     }
-    if (g->modbus)
-        settings_default_port(&g->settings, modbus_tcp_port(g->modbus));
+    if (g->modbus.main)
+        settings_default_port(&g->settings, modbus_tcp_port(g->modbus.main));
     else
         snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
-    return g->modbus != NULL;
+    return g->modbus.main != NULL;
 }
 
-static bool open_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+static bool open_main_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
     if (strcmp(g->options.modbus, "off") == 0)
         return true;
     open_modbus_as_set(g);
-    return g->modbus || open_modbus_by_default(g, error);
+    return g->modbus.main || open_modbus_by_default(g, error);
+}
+
+static bool open_modbus(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    const struct option_list *also = &g->options.modbus_also;
+    const struct modbus_tcp_settings settings = modbus_settings(g, "");
+    bool open = open_main_modbus(g, error);
+    for (int i = 0; open && i < also->count; i++)
+        open =
+            modbus_listeners_add(&g->modbus, &g->loop, g->meter, also->text[i], &settings, error);
+    return open;
+}
+
+/* --- the bus ---------------------------------------------------------------------------------- */
+
+static struct rtu_bus_settings rtu_settings(const struct gateway *g)
+{
+    const struct config *c = &g->settings.now;
+    return (struct rtu_bus_settings){
+        .path = g->options.rtu,
+        .bus = rtu_keep_bus(c),
+        .direction = (enum rs485_direction)g->options.rtu_direction,
+        .turnaround_ms = g->options.rtu_turnaround_ms,
+        .source = {.map = map_list_find(c->rtu_map),
+                   .order = ORDER_OF_METER,
+                   .stale = (enum stale_policy)c->rtu_stale,
+                   .stale_current_a = c->stale_current_a,
+                   .nominal_hz = c->nominal_hz,
+                   .device = {.serial = g->identity.serial, .firmware = FIRMWARE_VERSION}}};
+}
+
+/* A master wrote: kept at once, active when it says so. */
+static void on_rtu_staged(struct rtu_bus_owner *owner, const struct p1mb_settings *bus)
+{
+    rtu_keep_save(&CONTAINER_OF(owner, struct gateway, rtu_owner)->rtu_keep, bus);
+}
+
+static bool is_the_meters(const struct gateway *g, const char *port)
+{
+    static const char serial[] = "serial:";
+    return strncmp(g->options.meter, serial, strlen(serial)) == 0 &&
+           strcmp(g->options.meter + strlen(serial), port) == 0;
+}
+
+static bool open_rtu(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    char why[RTU_PROBLEM_MAX];
+    const struct rtu_bus_settings settings = rtu_settings(g);
+    g->rtu_owner.staged = on_rtu_staged;
+    g->rtu_keep.settings = &g->settings;
+    if (g->options.rtu[0] == 0)
+        return true;
+    if (is_the_meters(g, g->options.rtu)) {
+        snprintf(error, GATEWAY_ERROR_MAX, "--rtu %.200s: the meter is read there", g->options.rtu);
+        return false;
+    }
+    g->rtu = rtu_bus_open(&g->loop, g->meter, &settings, &g->rtu_owner, why);
+    if (!g->rtu)
+        snprintf(error, GATEWAY_ERROR_MAX, "--rtu %.200s: %s", g->options.rtu, why);
+    return g->rtu != NULL;
+}
+
+static void apply_rtu(struct gateway *g)
+{
+    struct rtu_bus_settings settings = rtu_settings(g);
+    if (g->rtu && rtu_keep_is_applied(&g->rtu_keep))
+        settings.bus =
+            rtu_bus_get_info(g->rtu).staged; /* it comes from there; more may be staged by now */
+    if (g->rtu)
+        (void)rtu_bus_set(g->rtu, &settings); /* every map of the table fits: a test says so */
 }
 
 static struct outbox_settings outbox_settings(const struct gateway *g)
@@ -308,8 +397,8 @@ static bool open_http(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 
 static bool move_modbus(struct gateway *g, int port, struct config_errors *errors)
 {
-    char why[200];
-    if (!g->modbus || modbus_tcp_move(g->modbus, port, why))
+    char why[MODBUS_TCP_ERROR_MAX];
+    if (!g->modbus.main || modbus_tcp_move(g->modbus.main, port, why))
         return true;
     errors->count = 1;
     snprintf(errors->list[0].pointer, CONFIG_POINTER_MAX, "/Modbus/Port");
@@ -322,7 +411,7 @@ static bool on_prepare(struct settings_owner *owner, const struct config *before
 {
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
     struct config_errors unused;
-    g->modbus_port_before = g->modbus ? modbus_tcp_port(g->modbus) : 0;
+    g->modbus_port_before = g->modbus.main ? modbus_tcp_port(g->modbus.main) : 0;
     if (before->modbus_port != candidate->modbus_port)
         return move_modbus(g, candidate->modbus_port, errors);
     (void)move_modbus(g, candidate->modbus_port, &unused); /* it may have been taken at start */
@@ -339,8 +428,7 @@ static void on_undo(struct settings_owner *owner)
 static void apply_modbus(struct gateway *g)
 {
     const struct modbus_tcp_settings settings = modbus_settings(g, "");
-    if (g->modbus)
-        (void)modbus_tcp_set(g->modbus, &settings); /* every map of the table fits: a test says so */
+    modbus_listeners_set(&g->modbus, &settings); /* every map of the table fits: a test says so */
 }
 
 static void apply_mqtt(struct gateway *g)
@@ -357,6 +445,7 @@ static void apply_meter(struct gateway *g)
     const struct meter_settings settings = meter_settings(g);
     meter_set(g->meter, &settings);
     apply_modbus(g); /* what is too old may be so no more */
+    apply_rtu(g);
 }
 
 static void apply_reach(struct gateway *g)
@@ -378,7 +467,7 @@ static void on_apply(struct settings_owner *owner, unsigned doors)
         void (*apply)(struct gateway *g);
     } hooks[] = {
         {DOOR_METER, apply_meter},     {DOOR_MODBUS, apply_modbus}, {DOOR_MQTT, apply_mqtt},
-        {DOOR_NETWORK, apply_network}, {DOOR_REACH, apply_reach},
+        {DOOR_NETWORK, apply_network}, {DOOR_REACH, apply_reach},   {DOOR_RTU, apply_rtu},
     };
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (doors & hooks[i].door)
@@ -391,6 +480,8 @@ static void on_reconnect(struct api *api)
     struct gateway *g = CONTAINER_OF(api, struct gateway, api);
     log_info("run", "soft reset: reconnecting");
     apply_mqtt(g);
+    if (g->rtu)
+        rtu_bus_reboot(g->rtu);
 }
 
 /* The same, asked for by a broker. */
@@ -451,6 +542,7 @@ static void start_api(struct gateway *g)
                           .meter = g->meter,
                           .reach = g->reach,
                           .modbus = &g->modbus,
+                          .rtu = g->rtu,
                           .mqtt = &g->mqtt,
                           .mqtt_counters = &g->mqtt_counters,
                           .outbox = g->outbox,
@@ -474,7 +566,7 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     g->settings.owner = &g->owner;
     g->started_ms = loop_clock_ms();
     if (!open_meter(g, error) || !open_reach(g, error) || !open_modbus(g, error) ||
-        !open_outbox(g, error))
+        !open_rtu(g, error) || !open_outbox(g, error))
         return false;
     clock_watch_open(&g->clock, &g->loop, g->meter, g->options.state);
     start_api(g);
@@ -486,6 +578,7 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 
 void gateway_close(struct gateway *g)
 {
+    rtu_keep_stop(&g->rtu_keep);
     if (g->settings.loop)
         settings_close(&g->settings); /* requests that wait for it are still there */
     api_password_close(&g->api);
@@ -496,7 +589,8 @@ void gateway_close(struct gateway *g)
     mqtt_close(g->mqtt);
     outbox_close(g->outbox);
     mqtt_keeps_close(&g->mqtt_keeps);
-    modbus_tcp_close(g->modbus);
+    modbus_listeners_close(&g->modbus);
+    rtu_bus_close(g->rtu);
     reach_close(g->reach);
     clock_watch_close(&g->clock);
     meter_close(g->meter);

@@ -8,11 +8,13 @@
 #include "http.h"
 #include "identity.h"
 #include "live.h"
-#include "modbus_tcp.h"
+#include "modbus_listeners.h"
 #include "mqtt.h"
 #include "net_watch.h"
 #include "options.h"
 #include "reach.h"
+#include "rtu_bus.h"
+#include "rtu_keep.h"
 #include "settings.h"
 
 struct gateway {
@@ -23,8 +25,11 @@ struct gateway {
     struct settings settings;
     struct settings_owner owner;
     struct meter *meter;
-    struct modbus_tcp *modbus; /* NULL: off */
-    int modbus_port_before;    /* while a change of it is being saved */
+    struct modbus_listeners modbus;
+    int modbus_port_before; /* of the main one, while a change of it is being saved */
+    struct rtu_bus *rtu;    /* NULL: off */
+    struct rtu_bus_owner rtu_owner;
+    struct rtu_keep rtu_keep;
     struct clock_watch clock;
     struct reach *reach;
     struct mqtt *mqtt; /* NULL: off */

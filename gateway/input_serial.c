@@ -1,14 +1,12 @@
 /* input_serial.c - a serial line, always 8N1: seven-bit senders carry their parity in bit 7, where
  * software checks it, and a pseudo-terminal cannot do otherwise. */
 #include "input.h"
+#include "serial_port.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { DEFAULT_BAUD = 115200 };
@@ -39,24 +37,9 @@ static bool serial_configure(struct input *in, const char *rest, char error[stat
     return true;
 }
 
-static speed_t speed_of(unsigned baud)
+static struct serial_line line_of(const struct input_serial *s)
 {
-    return baud == 1200 ? B1200 : baud == 9600 ? B9600 : B115200;
-}
-
-/* Raw, no flow control, receiver on, break and parity errors as bytes. */
-static int set_line(int fd, unsigned baud)
-{
-    struct termios t;
-    if (tcgetattr(fd, &t) < 0)
-        return -1;
-    cfmakeraw(&t);
-    t.c_cflag = (t.c_cflag & ~(tcflag_t)(CSTOPB | CRTSCTS)) | CREAD | CLOCAL;
-    t.c_cc[VMIN] = 1;
-    t.c_cc[VTIME] = 0;
-    cfsetispeed(&t, speed_of(baud));
-    cfsetospeed(&t, speed_of(baud));
-    return tcsetattr(fd, TCSANOW, &t);
+    return (struct serial_line){.baud = s->baud};
 }
 
 static void on_serial(struct loop_fd *watch, uint32_t events)
@@ -71,37 +54,20 @@ static void on_serial(struct loop_fd *watch, uint32_t events)
         input_lost(&s->base, n == 0 ? "the device is gone" : strerror(errno));
 }
 
-/* A second reader would take half of the bytes.  The lock stops another of us even as root, the mode
- * stops everyone else. */
-static bool claim(int fd)
-{
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return false;
-    ioctl(fd, TIOCEXCL);
-    return true;
-}
-
 static void serial_open(struct input *in)
 {
     struct input_serial *s = serial(in);
-    int fd = open(s->path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    const struct serial_line line = line_of(s);
+    const char *problem;
+    int fd = serial_port_open(s->path, &line, &problem);
     s->watch = (struct loop_fd){.ready = on_serial, .fd = fd};
     if (fd < 0) {
-        input_lost(in, errno == EBUSY ? "another program reads it" : strerror(errno));
-        return;
-    }
-    if (!claim(fd)) {
-        input_lost(in, "another program reads it");
-        return;
-    }
-    if (set_line(fd, s->baud) < 0) {
-        input_lost(in, errno == ENOTTY ? "not a serial device" : strerror(errno));
+        input_lost(in, problem);
         return;
     }
     /* The P1 data request line: some adapters wire DTR or RTS to it. */
     int lines = TIOCM_DTR | TIOCM_RTS;
     ioctl(fd, TIOCMBIS, &lines);
-    tcflush(fd, TCIFLUSH);
     if (loop_watch(in->loop, &s->watch, EPOLLIN) < 0)
         input_lost(in, strerror(errno));
     else
@@ -114,8 +80,7 @@ static void serial_close(struct input *in)
     if (s->watch.fd < 0)
         return;
     loop_watch(in->loop, &s->watch, 0);
-    ioctl(s->watch.fd, TIOCNXCL);
-    close(s->watch.fd);
+    serial_port_close(s->watch.fd);
     s->watch.fd = -1;
 }
 
@@ -123,8 +88,9 @@ static void serial_set_speed(struct input *in, unsigned baud)
 {
     struct input_serial *s = serial(in);
     s->baud = baud;
-    if (s->watch.fd >= 0 && set_line(s->watch.fd, baud) == 0)
-        tcflush(s->watch.fd, TCIFLUSH);
+    const struct serial_line line = line_of(s);
+    if (s->watch.fd >= 0)
+        (void)serial_port_set(s->watch.fd, &line);
 }
 
 const struct input_kind input_kind_serial = {

@@ -42,6 +42,31 @@ static void draw_table(const struct reading *r)
     }
 }
 
+/* Of the first listener that refused somebody. */
+static const char *last_refusal(const struct modbus_listeners *l)
+{
+    const struct modbus_tcp *m;
+    const char *refusal = "";
+    for (int i = 0; !refusal[0] && (m = modbus_listeners_at(l, i)) != NULL; i++)
+        refusal = modbus_tcp_last_refusal(m);
+    return refusal;
+}
+
+static void draw_modbus(const struct modbus_listeners *l)
+{
+    const struct modbus_tcp_counters n = modbus_listeners_counters(l);
+    const char *refusal = last_refusal(l);
+    if (!modbus_listeners_at(l, 0))
+        return;
+    printf(" modbus     %d clients, %llu requests, %llu exceptions, %llu bad frames\n"
+           "            connections: %llu accepted, %llu replaced, %llu idle, %llu refused%s%s\n",
+           modbus_listeners_clients(l), (unsigned long long)n.requests,
+           (unsigned long long)n.exceptions, (unsigned long long)(n.bad_frames + n.foreign_frames),
+           (unsigned long long)n.accepted, (unsigned long long)n.replaced,
+           (unsigned long long)n.dropped_idle, (unsigned long long)n.refused,
+           refusal[0] ? ": " : "", refusal);
+}
+
 static void draw_doors(const struct live *v)
 {
     struct meter_counters c = meter_get_counters(v->meter);
@@ -49,18 +74,7 @@ static void draw_doors(const struct live *v)
         "\n telegrams  %llu good, %llu bad checksum, %llu incomplete; %llu objects without sense\n",
         (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
         (unsigned long long)c.telegrams_frame_fail, (unsigned long long)c.object_errors);
-    if (*v->modbus) {
-        struct modbus_tcp_counters n = modbus_tcp_get_counters(*v->modbus);
-        const char *refusal = modbus_tcp_last_refusal(*v->modbus);
-        printf(
-            " modbus     %d clients, %llu requests, %llu exceptions, %llu bad frames\n"
-            "            connections: %llu accepted, %llu replaced, %llu idle, %llu refused%s%s\n",
-            modbus_tcp_clients(*v->modbus), (unsigned long long)n.requests,
-            (unsigned long long)n.exceptions, (unsigned long long)(n.bad_frames + n.foreign_frames),
-            (unsigned long long)n.accepted, (unsigned long long)n.replaced,
-            (unsigned long long)n.dropped_idle, (unsigned long long)n.refused,
-            refusal[0] ? ": " : "", refusal);
-    }
+    draw_modbus(v->modbus);
     if (*v->mqtt) {
         const struct mqtt_counters *n = v->mqtt_counters;
         printf(" mqtt       %s, %llu sent, %llu dropped, %llu connection errors\n",
@@ -79,10 +93,10 @@ static void draw_hints(const struct live *v)
         printf(" see the page:       https://127.0.0.1:%d/  user: user, password: "
                "smart-connect label --state %s\n",
                address_port(http_door_bound(v->http->secure)), v->http->settings.state_dir);
-    if (*v->modbus)
+    if (v->modbus->main)
         printf(" read the voltages:  mbpoll -m tcp -p %d -a 1 -0 -r 0x8006 -c 3 -t 4:float -1 "
                "127.0.0.1\n",
-               modbus_tcp_port(*v->modbus));
+               modbus_tcp_port(v->modbus->main));
     if (*v->mqtt)
         printf(" hear the messages:  mosquitto_sub -h %s -p %d -t '%s' -v\n",
                mqtt_broker_host(*v->mqtt), mqtt_broker_port(*v->mqtt), mqtt_topics(*v->mqtt));
@@ -122,9 +136,8 @@ static void draw_line(const struct live *v, const struct meter_snapshot *latest)
            power, phase[0], phase[1], phase[2],
            (double)(v->loop->now_ms - latest->reading.received_ms) / 1000, meter_is_stale(v->meter),
            (unsigned long long)c.telegrams_pass, (unsigned long long)c.telegrams_fail,
-           (unsigned long long)c.telegrams_frame_fail,
-           *v->modbus ? modbus_tcp_clients(*v->modbus) : 0,
-           *v->modbus ? (unsigned long long)modbus_tcp_get_counters(*v->modbus).requests : 0,
+           (unsigned long long)c.telegrams_frame_fail, modbus_listeners_clients(v->modbus),
+           (unsigned long long)modbus_listeners_counters(v->modbus).requests,
            (unsigned long long)v->mqtt_counters->link.send_pass,
            (unsigned long long)outbox_get_counts(v->outbox).dropped);
 }

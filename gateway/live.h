@@ -4,14 +4,14 @@
 
 #include "http.h"
 #include "meter.h"
-#include "modbus_tcp.h"
+#include "modbus_listeners.h"
 #include "mqtt.h"
 
 struct live {
     struct loop *loop;
     const struct meter *meter;
-    struct modbus_tcp *const *modbus; /* *modbus NULL: off */
-    struct mqtt *const *mqtt;         /* *mqtt NULL: off */
+    const struct modbus_listeners *modbus;
+    struct mqtt *const *mqtt; /* *mqtt NULL: off */
     const struct mqtt_counters *mqtt_counters;
     const struct outbox *outbox;
     const struct http *http; /* NULL: off */

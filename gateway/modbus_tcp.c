@@ -19,13 +19,17 @@ enum {
     RECEIVE_MAX = 1024,         /* several pipelined requests at once */
     SEND_MAX =
         2 * MBAP_ADU_MAX, /* answers waiting for a client that does not read; then reading stops */
-    NOMINAL_VOLTAGE_V = 230,
     REFUSALS_LOGGED_MS = 60000, /* at most one line in this time, whoever knocks */
     BACKLOG = 1024, /* a burst of attempts must not cost others a second for their SYN */
     KEEPALIVE_IDLE_S = 30,
     KEEPALIVE_INTERVAL_S = 10,
     KEEPALIVE_COUNT = 3
 };
+
+enum {
+    WRITE_ONE = 0x06,
+    WRITE_MANY = 0x10
+}; /* function codes of answers to writes that were taken */
 
 struct client {
     struct loop_fd watch; /* .fd < 0: the place is free */
@@ -40,87 +44,17 @@ struct client {
 
 struct modbus_tcp {
     struct loop *loop;
-    struct meter *meter;
     struct modbus_tcp_settings settings;
-    struct meter_listener listener;
+    struct modbus_source source;
     struct loop_fd watch; /* the listening socket */
     struct loop_timer sweep;
     int reserve_fd; /* given up to be able to refuse when descriptors run out */
     struct sockaddr_storage bound;
-    struct modbus_bank bank;
-    struct register_image image;
-    struct reading stale_reading;
     struct modbus_tcp_counters counters; /* without the requests of those who are connected */
     char last_refusal[160];
     int64_t refusal_logged_ms; /* 0: never */
-    char revision[16];
     struct client clients[MODBUS_CLIENTS_MAX];
 };
-
-/* --- what is served --------------------------------------------------------------------------- */
-
-static void render(struct modbus_tcp *m, const struct reading *r, enum unknown_policy unknown)
-{
-    const struct modbus_tcp_settings *s = &m->settings;
-    register_image_render(&m->image, s->map, r, &s->identity, s->word_order, unknown);
-    m->bank.refusal = MODBUS_OK;
-}
-
-static void serve_reading(struct meter_listener *listener, const struct meter_snapshot *latest)
-{
-    struct modbus_tcp *m = CONTAINER_OF(listener, struct modbus_tcp, listener);
-    render(m, &latest->reading, m->settings.unknown);
-}
-
-/* A house that takes all it may: a charger that trusts this reduces to its minimum.  What was read
- * last stays, energies above all, since a counter that drops to 0 is taken for a new meter. */
-static void fully_loaded(struct reading *r, int64_t current_a)
-{
-    int64_t phase_w = current_a * NOMINAL_VOLTAGE_V;
-    for (int n = 0; n < 3; n++) {
-        enum quantity voltage = (enum quantity)(Q_METER_VOLTAGE_L1 + n);
-        reading_set(r, (enum quantity)(Q_CURRENT_L1 + n), current_a * 1000);
-        reading_set(r, (enum quantity)(Q_POWER_L1 + n), phase_w);
-        reading_set(r, (enum quantity)(Q_POWER_IMPORT_L1 + n), phase_w);
-        reading_set(r, (enum quantity)(Q_POWER_EXPORT_L1 + n), 0);
-        if (!reading_has(r, voltage))
-            reading_set(r, voltage, NOMINAL_VOLTAGE_V * 1000);
-    }
-    reading_set(r, Q_CURRENT_MEAN, current_a * 1000);
-    reading_set(r, Q_POWER, 3 * phase_w);
-    reading_set(r, Q_POWER_IMPORT, 3 * phase_w);
-    reading_set(r, Q_POWER_EXPORT, 0);
-}
-
-static void serve_fully_loaded(struct modbus_tcp *m)
-{
-    const struct meter_snapshot *latest = meter_latest(m->meter);
-    if (latest)
-        m->stale_reading = latest->reading;
-    else
-        reading_clear(&m->stale_reading);
-    fully_loaded(&m->stale_reading, m->settings.stale_current_a);
-    render(m, &m->stale_reading, m->settings.unknown);
-}
-
-static void serve_stale(struct meter_listener *listener)
-{
-    struct modbus_tcp *m = CONTAINER_OF(listener, struct modbus_tcp, listener);
-    switch (m->settings.stale) {
-    case STALE_EXCEPTION:
-        m->bank.refusal = MODBUS_TARGET_SILENT;
-        break;
-    case STALE_HOLD:
-        break;
-    case STALE_ZERO:
-        reading_clear(&m->stale_reading);
-        render(m, &m->stale_reading, UNKNOWN_ZERO);
-        break;
-    case STALE_HIGH_CURRENT:
-        serve_fully_loaded(m);
-        break;
-    }
-}
 
 /* --- connections ------------------------------------------------------------------------------ */
 
@@ -144,14 +78,25 @@ static bool flush(struct client *c)
     return true;
 }
 
+/* What was staged can be read at once.  There is no line it could become active on. */
+static void show_written(struct modbus_tcp *m)
+{
+    m->source.settings.device.setting[SETTING_REBOOT] = 0;
+    modbus_source_refresh(&m->source);
+}
+
 /* Appends the answer to what waits to be sent. */
 static inline void answer(struct client *c, const struct modbus_frame *frame, bool rtu)
 {
     struct modbus_tcp *m = c->server;
+    const struct modbus_bank *bank = modbus_source_bank(&m->source);
     uint8_t *out = c->send + c->unsent;
-    c->unsent += rtu ? rtu_reply(&m->bank, frame, out) : mbap_reply(&m->bank, frame, out);
+    c->unsent += rtu ? rtu_reply(bank, frame, out) : mbap_reply(bank, frame, out);
     c->requests++;
-    m->counters.exceptions += out[rtu ? 1 : MBAP_HEADER] >> 7;
+    uint8_t function = out[rtu ? 1 : MBAP_HEADER];
+    m->counters.exceptions += function >> 7;
+    if (bank->writable && (function == WRITE_ONE || function == WRITE_MANY))
+        show_written(m);
 }
 
 /* Answers the complete requests at the start of the buffer for as long as answers have room.  False:
@@ -371,19 +316,21 @@ static void on_listen(struct loop_fd *watch, uint32_t events)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static const char *remedy(int error, const char *listen_text, char *text, size_t cap)
+/* What to do about it, behind what is wrong. */
+static void add_remedy(int problem, const char *option, char error[static MODBUS_TCP_ERROR_MAX])
 {
-    if (error == EADDRINUSE)
-        snprintf(text, cap,
-                 "another program uses this port; stop it or choose another with --modbus");
-    else if (error == EACCES)
-        snprintf(text, cap,
-                 "ports below 1024 need a privilege; use --modbus 1502 or CAP_NET_BIND_SERVICE");
-    else if (error == EADDRNOTAVAIL)
-        snprintf(text, cap, "this machine has no such address; use --modbus PORT for all addresses");
+    size_t n = strlen(error), room = MODBUS_TCP_ERROR_MAX - n;
+    if (problem == EADDRINUSE)
+        snprintf(error + n, room,
+                 "another program uses this port; stop it or choose another with --%s", option);
+    else if (problem == EACCES)
+        snprintf(error + n, room,
+                 "ports below 1024 need a privilege; use --%s 1502 or CAP_NET_BIND_SERVICE", option);
+    else if (problem == EADDRNOTAVAIL)
+        snprintf(error + n, room,
+                 "this machine has no such address; use --%s PORT for all addresses", option);
     else
-        snprintf(text, cap, "%.60s: use --modbus ADDR:PORT", listen_text);
-    return text;
+        snprintf(error + n, room, "use --%s ADDR:PORT", option);
 }
 
 /* Listens there in place of where it listened before.  False with errno: it listens where it did. */
@@ -402,49 +349,46 @@ static bool listen_at(struct modbus_tcp *m, const struct sockaddr_storage *addre
     return loop_watch(m->loop, &m->watch, EPOLLIN) == 0;
 }
 
-static bool start_listening(struct modbus_tcp *m, char error[static 200])
+static bool start_listening(struct modbus_tcp *m, char error[static MODBUS_TCP_ERROR_MAX])
 {
+    const struct modbus_tcp_settings *s = &m->settings;
     struct sockaddr_storage address;
     socklen_t length;
-    char help[120];
-    if (!address_parse(m->settings.listen, &address, &length)) {
-        snprintf(error, 200, "--modbus \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT",
-                 m->settings.listen);
+    if (!address_parse(s->listen, &address, &length)) {
+        snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT",
+                 s->option, s->listen);
         return false;
     }
     if (listen_at(m, &address, length))
         return true;
     int problem = errno;
-    snprintf(error, 200, "--modbus %.50s: %s; %s", m->settings.listen, strerror(problem),
-             remedy(problem, m->settings.listen, help, sizeof help));
+    snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s %.60s: %s; ", s->option, s->listen,
+             strerror(problem));
+    add_remedy(problem, s->option, error);
     errno = problem;
     return false;
 }
 
-bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static 200])
+bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static MODBUS_TCP_ERROR_MAX])
 {
     struct sockaddr_storage address = m->bound;
     address_set_port(&address, port);
     if (address_port(&m->bound) == port || listen_at(m, &address, address_length(&address)))
         return true;
-    snprintf(error, 200, "port %d: %s", port,
+    snprintf(error, MODBUS_TCP_ERROR_MAX, "port %d: %s", port,
              errno == EADDRINUSE ? "another program uses it"
              : errno == EACCES   ? "ports below 1024 need a privilege this process has not"
                                  : strerror(errno));
     return false;
 }
 
-static struct modbus_tcp *allocate(struct loop *l, struct meter *meter,
-                                   const struct modbus_tcp_settings *settings)
+static struct modbus_tcp *allocate(struct loop *l, const struct modbus_tcp_settings *settings)
 {
     struct modbus_tcp *m = heap_new(sizeof *m);
     if (!m)
         return NULL;
     m->loop = l;
-    m->meter = meter;
     m->settings = *settings;
-    m->listener = (struct meter_listener){.reading = serve_reading, .stale = serve_stale};
-    m->bank.image = &m->image;
     m->sweep.expired = on_sweep;
     m->watch.fd = -1;
     m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -452,63 +396,43 @@ static struct modbus_tcp *allocate(struct loop *l, struct meter *meter,
         m->clients[i].watch.fd = -1;
         m->clients[i].server = m;
     }
-    uint32_t version = settings->identity.firmware;
-    snprintf(m->revision, sizeof m->revision, "%u.%u.%u", version >> 16 & 0xFF, version >> 8 & 0xFF,
-             version & 0xFF);
     return m;
-}
-
-/* Serves by these settings what the meter said last. */
-static void take_settings(struct modbus_tcp *m, const struct modbus_tcp_settings *settings)
-{
-    const struct meter_snapshot *latest = meter_latest(m->meter);
-    m->settings = *settings;
-    m->bank = (struct modbus_bank){.image = &m->image,
-                                   .refusal = MODBUS_TARGET_SILENT,
-                                   .id = {"Smart Connect", settings->map->name, m->revision}};
-    if (latest)
-        serve_reading(&m->listener, latest);
-    if (meter_is_stale(m->meter) &&
-        (latest || (settings->stale != STALE_EXCEPTION && settings->stale != STALE_HOLD)))
-        serve_stale(&m->listener);
 }
 
 bool modbus_tcp_set(struct modbus_tcp *m, const struct modbus_tcp_settings *settings)
 {
-    struct register_image image;
-    if (!register_image_init(&image, settings->map))
-        return false;
-    if (settings->map != m->settings.map)
-        m->image = image;
-    while (modbus_tcp_clients(m) > settings->max_clients)
-        close_client(idle_longest(m, NULL));
     struct modbus_tcp_settings mixed = *settings;
     mixed.listen = m->settings.listen;
+    mixed.option = m->settings.option;
     mixed.framing = m->settings.framing;
-    take_settings(m, &mixed);
+    mixed.source.device = m->source.settings.device;
+    if (!modbus_source_set(&m->source, &mixed.source))
+        return false;
+    m->settings = mixed;
+    while (modbus_tcp_clients(m) > settings->max_clients)
+        close_client(idle_longest(m, NULL));
     return true;
 }
 
 struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
                                    const struct modbus_tcp_settings *settings,
-                                   char error[static 200])
+                                   char error[static MODBUS_TCP_ERROR_MAX])
 {
-    struct modbus_tcp *m = allocate(l, meter, settings);
+    struct modbus_tcp *m = allocate(l, settings);
     if (!m) {
-        snprintf(error, 200, "out of memory");
+        snprintf(error, MODBUS_TCP_ERROR_MAX, "out of memory");
         return NULL;
     }
-    bool fits = register_image_init(&m->image, settings->map);
+    bool fits = modbus_source_open(&m->source, l, meter, &settings->source);
     if (!fits)
-        snprintf(error, 200, "map %s does not fit the image", settings->map->name);
+        snprintf(error, MODBUS_TCP_ERROR_MAX, "map %s does not fit the image",
+                 settings->source.map->name);
     if (!fits || !start_listening(m, error)) {
         int problem = errno;
         modbus_tcp_close(m);
         errno = problem;
         return NULL;
     }
-    take_settings(m, settings);
-    meter_add_listener(meter, &m->listener);
     loop_set_timer(l, &m->sweep, SWEEP_MS);
     return m;
 }
@@ -517,7 +441,7 @@ void modbus_tcp_close(struct modbus_tcp *m)
 {
     if (!m)
         return;
-    meter_remove_listener(m->meter, &m->listener);
+    modbus_source_close(&m->source);
     for (int i = 0; i < MODBUS_CLIENTS_MAX; i++)
         if (m->clients[i].watch.fd >= 0)
             close_client(&m->clients[i]);
@@ -571,4 +495,11 @@ bool modbus_tcp_client_at(const struct modbus_tcp *m, int i, struct modbus_tcp_c
     info->idle_ms = idle_ms(c);
     info->requests = c->requests;
     return true;
+}
+
+struct modbus_tcp_served modbus_tcp_get_served(const struct modbus_tcp *m)
+{
+    return (struct modbus_tcp_served){.map = m->settings.source.map,
+                                      .order = modbus_source_bank(&m->source)->order,
+                                      .framing = m->settings.framing};
 }

@@ -8,32 +8,20 @@
 
 #include "address.h"
 #include "core/modbus_rtu.h"
-#include "meter.h"
+#include "modbus_source.h"
 
-enum { MODBUS_CLIENTS_MAX = 64 };
-
-/* What is answered once the reading is too old to be served as live, and before the first. */
-enum stale_policy {
-    STALE_EXCEPTION,   /* exception 0B: a charger falls back to its safe current */
-    STALE_HOLD,        /* the last values; before the first telegram, exception 0B */
-    STALE_ZERO,        /* every value reads 0 */
-    STALE_HIGH_CURRENT /* the connection looks fully loaded: see stale_current_a; energies stay */
-};
+enum { MODBUS_CLIENTS_MAX = 64, MODBUS_TCP_ERROR_MAX = 200 };
 
 /* How requests are wrapped on the connection. */
 enum modbus_framing { FRAMING_MBAP, FRAMING_RTU };
 
 struct modbus_tcp_settings {
     const char *listen; /* see address_parse() */
-    const struct register_map *map;
+    const char *option; /* that asks for it, for errors: "modbus" */
     enum modbus_framing framing;
-    enum word_order word_order;
-    enum unknown_policy unknown;
-    enum stale_policy stale;
-    int stale_current_a; /* per phase, for STALE_HIGH_CURRENT; powers follow at 230 V */
-    int max_clients;     /* 1..MODBUS_CLIENTS_MAX */
-    int idle_timeout_s;  /* a client without a complete request goes after this; 0 = never */
-    struct register_identity identity;
+    int max_clients;    /* 1..MODBUS_CLIENTS_MAX */
+    int idle_timeout_s; /* a client without a complete request goes after this; 0 = never */
+    struct modbus_source_settings source; /* what is served; but STALE_SILENT, which TCP does not know */
 };
 
 struct modbus_tcp_counters {
@@ -45,19 +33,30 @@ struct modbus_tcp_counters {
 
 struct modbus_tcp;
 
-/* Listens, and serves from now on.  NULL: `error` (200 bytes) says why, in one line. */
+/* Listens, and serves from now on.  NULL: `error` says why, in one line. */
 struct modbus_tcp *modbus_tcp_open(struct loop *l, struct meter *meter,
                                    const struct modbus_tcp_settings *settings,
-                                   char error[static 200]);
+                                   char error[static MODBUS_TCP_ERROR_MAX]);
 void modbus_tcp_close(struct modbus_tcp *m);
 
 /* Other settings from now on, connections stay but those above a lower max_clients: of these the ones
- * idle longest go.  The listening address and the framing stay.  False: the map does not fit; nothing changed. */
+ * idle longest go.  The listening address, the framing and what masters have staged stay.  False: the map does not fit;
+ * nothing changed. */
 bool modbus_tcp_set(struct modbus_tcp *m, const struct modbus_tcp_settings *settings);
 
 /* Listens at another port of the same address.  Connections stay.  False: `error` says why, and the old port
  * is still served. */
-bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static 200]);
+bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static MODBUS_TCP_ERROR_MAX]);
+
+/* What is served, and how. */
+struct modbus_tcp_served {
+    const struct register_map *map;
+    enum word_order order; /* in force */
+    enum modbus_framing framing;
+};
+
+/* What it is now. */
+struct modbus_tcp_served modbus_tcp_get_served(const struct modbus_tcp *m);
 
 /* The address and port that are bound. */
 void modbus_tcp_address(const struct modbus_tcp *m, char text[static ADDRESS_TEXT_MAX]);

@@ -2,7 +2,10 @@
 
 #include "choices.h"
 #include "identity.h"
+#include "map_list.h"
+#include "modbus_listeners.h"
 #include "mqtt.h"
+#include "rtu_bus.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -12,7 +15,6 @@
 #include <string.h>
 
 static const char *const kinds[] = {"auto", "p1", "tic", NULL};
-static const char *const framings[] = {"mbap", "rtu", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
 static bool check_meter(const char *text, char *error)
@@ -37,11 +39,48 @@ static bool check_listen(const char *text, char *error)
 
 static bool check_map(const char *text, char *error)
 {
-    if (register_map_find(text))
+    if (map_list_find(text))
         return true;
     char choices[CHOICES_MAX];
     choices_of_maps(choices);
     snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no register map; there are%s", text, choices);
+    return false;
+}
+
+/* Takes the map into the list, so that other options can name it. */
+static bool check_map_file(const char *text, char *error)
+{
+    char why[MAP_ERROR_MAX];
+    if (map_list_add_file(text, why))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX, "%s", why);
+    return false;
+}
+
+static bool check_also(const char *text, char *error)
+{
+    struct modbus_also unused;
+    return modbus_also_parse(text, &unused, error);
+}
+
+static bool check_port(const char *text, char *error)
+{
+    bool plain = true;
+    for (const char *p = text; *p; p++)
+        plain = plain && *p > ' ' && *p <= '~';
+    if (plain && (text[0] == 0 || text[0] == '/'))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX,
+             "\"%.60s\": the port must be an absolute path such as /dev/ttyUSB0", text);
+    return false;
+}
+
+static bool check_line(const char *text, char *error)
+{
+    struct p1mb_settings bus = p1mb_defaults();
+    if (rtu_bus_parse_line(text, &bus))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no line; use " RTU_LINES, text);
     return false;
 }
 
@@ -69,6 +108,7 @@ static bool check_serial(const char *text, char *error)
 #define NUMBER(field, low, high) OFFSET(field), .type = OPTION_NUMBER, .min = (low), .max = (high)
 #define CHOICE(field, names) OFFSET(field), .type = OPTION_CHOICE, .choices = (names)
 #define SWITCH(field) OFFSET(field), .type = OPTION_SWITCH
+#define LIST(field, test) OFFSET(field), .type = OPTION_LIST, .check = (test)
 const struct option_row option_rows[] = {
     {"meter", "meter", "URL", "",
      "where the meter's bytes come from: serial:DEVICE, tcp:HOST:PORT,\n"
@@ -89,6 +129,9 @@ const struct option_row option_rows[] = {
 
     {"modbus", "modbus", "ADDR:PORT", "502",
      "where Modbus TCP listens: PORT, ADDR:PORT, [IPV6]:PORT or off", TEXT(modbus, check_listen)},
+    {"modbus", "map-file", "PATH", "",
+     "a register map of your own, see docs/registers.md; may be given 8 times",
+     LIST(map_files, check_map_file), .early = true},
     {"modbus", "map", "NAME", "PhoenixContact-EMPro",
      "the meter that is emulated; the part after the maker is enough, any case", TEXT(map, check_map)},
     {"modbus", "modbus-clients", "N", "4",
@@ -97,15 +140,25 @@ const struct option_row option_rows[] = {
      "seconds without a request after which a client goes; 0 = never",
      NUMBER(modbus_idle_timeout_s, 0, 86400)},
     {"modbus", "modbus-framing", "FRAMING", "mbap",
-     "how requests are wrapped: Modbus TCP, or RTU over TCP", CHOICE(modbus_framing, framings)},
-    {"modbus", "word-order", "ORDER", "swapped",
-     "of 32-bit values: swapped = low word first, as the real meter", CHOICE(word_order, choices_word_order)},
+     "how requests are wrapped: Modbus TCP, or RTU over TCP", CHOICE(modbus_framing, choices_framing)},
+    {"modbus", "modbus-writes", NULL, "off",
+     "let masters write the emulated meter's settings; they mean nothing here", SWITCH(modbus_writes)},
+    {"modbus", "modbus-also", "LISTENER", "",
+     "a further listener, up to eight: ADDR:PORT[,map=NAME][,word-order=ORDER]\n"
+     "[,framing=FRAMING][,unknown=WHAT][,stale=WHAT][,clients=N][,writes=on|off];\n"
+     "what is not given is as the first has it", LIST(modbus_also, check_also)},
+    {"modbus", "word-order", "ORDER", "meter",
+     "of 32-bit values: as the emulated meter, low word first (swapped) or high\n"
+     "word first (normal)", CHOICE(word_order, choices_word_order)},
     {"modbus", "unknown", "WHAT", "zero",
      "what a register reads while its value is unknown", CHOICE(unknown, choices_unknown)},
     {"modbus", "stale", "WHAT", "exception",
      "what is answered while the reading is too old", CHOICE(stale, choices_stale)},
     {"modbus", "stale-current", "A", "80",
      "amperes per phase shown with --stale high-current", NUMBER(stale_current_a, 1, 10000)},
+    {"modbus", "nominal-frequency", "HZ", "0",
+     "shown where the meter tells no frequency, as some inverters refuse 0 Hz;\n"
+     "0 = it is unknown", NUMBER(nominal_hz, 0, 60)},
 
     {"mqtt", "mqtt", "URL", "",
      "broker: mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS; port 8883\n"
@@ -142,6 +195,26 @@ const struct option_row option_rows[] = {
     {"http", "https-key", "PATH", "",
      "its private key (PEM)", TEXT(https_key, NULL)},
 
+    {"rtu", "rtu", "DEVICE", "",
+     "serial port on which this is a Modbus RTU slave, as /dev/ttyUSB0; empty = off", TEXT(rtu, check_port)},
+    {"rtu", "rtu-map", "NAME", "Xemex",
+     "the meter that is emulated there", TEXT(rtu_map, check_map)},
+    {"rtu", "rtu-address", "N", "16",
+     "its address on the bus", NUMBER(rtu_address, 1, 247)},
+    {"rtu", "rtu-line", "LINE", "9600-8E1",
+     "speed and parity: 1200 2400 4800 9600 19200 38400 57600 or 115200,\n"
+     "-8N1 or -8E1", TEXT(rtu_line, check_line)},
+    {"rtu", "rtu-termination", NULL, "off",
+     "switch the port's terminating resistor on, where it has one", SWITCH(rtu_termination)},
+    {"rtu", "rtu-stale", "WHAT", "exception",
+     "what is answered on the bus while the reading is too old", CHOICE(rtu_stale, choices_rtu_stale)},
+    {"rtu", "rtu-direction", "HOW", "auto",
+     "who turns the bus to send: the kernel, we by RTS, or none: the adapter",
+     CHOICE(rtu_direction, choices_direction)},
+    {"rtu", "rtu-turnaround", "MS", "0",
+     "least milliseconds between a request and its answer; 0 = the silence\n"
+     "that ends a request", NUMBER(rtu_turnaround_ms, 0, 200)},
+
     {"device", "state", "DIR", "/var/lib/smart-connect",
      "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},
     {"device", "serial", "HEX", "",
@@ -173,7 +246,8 @@ static int *number_of(const struct option_row *row, struct options *o)
     return (int *)(void *)((char *)o + row->offset);
 }
 
-static bool set_text(const struct option_row *row, struct options *o, const char *value, char *error)
+static bool take_text(const struct option_row *row, char text[static OPTION_TEXT_MAX],
+                      const char *value, char *error)
 {
     if (strlen(value) >= OPTION_TEXT_MAX) {
         snprintf(error, OPTION_ERROR_MAX, "longer than %d characters", OPTION_TEXT_MAX - 1);
@@ -181,7 +255,25 @@ static bool set_text(const struct option_row *row, struct options *o, const char
     }
     if (row->check && !row->check(value, error))
         return false;
-    snprintf(text_of(row, o), OPTION_TEXT_MAX, "%s", value);
+    snprintf(text, OPTION_TEXT_MAX, "%s", value);
+    return true;
+}
+
+static bool set_text(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    return take_text(row, text_of(row, o), value, error);
+}
+
+static bool set_list(const struct option_row *row, struct options *o, const char *value, char *error)
+{
+    struct option_list *list = (struct option_list *)(void *)((char *)o + row->offset);
+    if (list->count == OPTION_LIST_MAX) {
+        snprintf(error, OPTION_ERROR_MAX, "more than %d of them", OPTION_LIST_MAX);
+        return false;
+    }
+    if (!take_text(row, list->text[list->count], value, error))
+        return false;
+    list->count++;
     return true;
 }
 
@@ -230,10 +322,8 @@ static bool set_row(const struct option_row *row, struct options *o, const char 
 {
     static bool (*const setters[])(const struct option_row *, struct options *, const char *,
                                    char *) = {
-        [OPTION_TEXT] = set_text,
-        [OPTION_NUMBER] = set_number,
-        [OPTION_CHOICE] = set_choice,
-        [OPTION_SWITCH] = set_switch,
+        [OPTION_TEXT] = set_text,     [OPTION_NUMBER] = set_number, [OPTION_CHOICE] = set_choice,
+        [OPTION_SWITCH] = set_switch, [OPTION_LIST] = set_list,
     };
     return setters[row->type](row, o, value, error);
 }
@@ -257,7 +347,7 @@ bool options_set(struct options *o, const char *name, const char *value,
         return true;
     }
     if (row)
-        snprintf(error, OPTION_ERROR_MAX, "%s: %.330s", name, why);
+        snprintf(error, OPTION_ERROR_MAX, "%s: %.430s", name, why);
     else
         snprintf(error, OPTION_ERROR_MAX, "unknown option \"%.60s\"", name);
     return false;
@@ -266,26 +356,37 @@ bool options_set(struct options *o, const char *name, const char *value,
 /* Reading a file: the first error stops it. */
 struct file_reader {
     struct options *options;
-    FILE *file;
+    const char *at; /* what is left of the file's text */
+    bool early;     /* sets early options, else all others */
     char *error;
     int line, error_line;
 };
 
+/* As fgets() does. */
 static char *read_ini_line(char *text, int cap, void *context)
 {
     struct file_reader *reader = context;
+    size_t length = strcspn(reader->at, "\n");
+    length += reader->at[length] == '\n';
+    if (length > (size_t)cap - 1)
+        length = (size_t)cap - 1;
+    memcpy(text, reader->at, length);
+    text[length] = 0;
+    reader->at += length;
     reader->line++;
-    return fgets(text, cap, reader->file);
+    return length ? text : NULL;
 }
 
 static int on_ini_key(void *context, const char *section, const char *name, const char *value)
 {
     struct file_reader *reader = context;
     const struct option_row *row = find_row(name);
-    if (reader->error[0])
+    bool in_place = row && strcmp(row->section, section) == 0;
+    bool is_early = in_place && row->early;
+    if (reader->error[0] || is_early != reader->early)
         return 1;
     reader->error_line = reader->line; /* if there is one */
-    if (row && strcmp(row->section, section) == 0)
+    if (in_place)
         return options_set(reader->options, name, value, reader->error);
     if (row)
         snprintf(reader->error, OPTION_ERROR_MAX, "%s belongs into section [%s], not [%.40s]", name,
@@ -296,24 +397,50 @@ static int on_ini_key(void *context, const char *section, const char *name, cons
     return 0;
 }
 
-bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX])
+/* Goes through the text once; what is no setting at all is told the second time. */
+static bool read_options(struct options *o, const char *path, const char *text, bool early,
+                         char error[static OPTION_ERROR_MAX])
 {
     char why[OPTION_ERROR_MAX] = "";
-    struct file_reader reader = {.options = o, .file = fopen(path, "re"), .error = why};
-    if (!reader.file) {
-        snprintf(error, OPTION_ERROR_MAX, "%.150s: %s", path, strerror(errno));
-        return false;
-    }
-    errno = 0;
+    struct file_reader reader = {.options = o, .at = text, .early = early, .error = why};
     int line = ini_parse_stream(read_ini_line, &reader, on_ini_key, &reader);
-    bool unreadable = ferror(reader.file);
-    fclose(reader.file);
-    if (unreadable)
-        snprintf(error, OPTION_ERROR_MAX, "%.150s: %s", path, strerror(errno));
-    else if (line != 0)
-        snprintf(error, OPTION_ERROR_MAX, "%.100s:%d: %.250s", path, line,
-                 reader.error_line == line ? why : "neither [section] nor key = value");
-    return line == 0 && !unreadable;
+    if (line == 0 || (early && !why[0]))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX, "%.100s:%d: %.380s", path, line,
+             reader.error_line == line ? why : "neither [section] nor key = value");
+    return false;
+}
+
+/* The whole file, which the caller frees; NULL: `error` says why there is none. */
+static char *read_text_file(const char *path, char error[static OPTION_ERROR_MAX])
+{
+    char *text = NULL;
+    size_t capacity = 0;
+    errno = 0;
+    FILE *file = fopen(path, "re");
+    ssize_t length = file ? getdelim(&text, &capacity, 0, file) : -1;
+    bool is_read = file && (length >= 0 || feof(file)) && !ferror(file) && text;
+    bool is_text = length <= 0 || text[length - 1] != 0;
+    if (!is_read || !is_text)
+        snprintf(error, OPTION_ERROR_MAX, "%.150s: %s", path,
+                 is_read ? "a byte is 0: this is no text file" : strerror(errno));
+    if (file)
+        fclose(file);
+    if (is_read && length < 0)
+        text[0] = 0;
+    if (is_read && is_text)
+        return text;
+    free(text);
+    return NULL;
+}
+
+bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX])
+{
+    char *text = read_text_file(path, error);
+    bool ok = text && read_options(o, path, text, true, error) &&
+              read_options(o, path, text, false, error);
+    free(text);
+    return ok;
 }
 
 bool options_was_set(const struct options *o, const char *name)

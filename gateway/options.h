@@ -6,7 +6,13 @@
 #include "meter.h"
 #include "modbus_tcp.h"
 
-enum { OPTION_TEXT_MAX = 256, OPTION_ERROR_MAX = 400 };
+enum { OPTION_TEXT_MAX = 256, OPTION_ERROR_MAX = 500, OPTION_LIST_MAX = 8 };
+
+/* Of an option that may be given several times: flags add to what the file says. */
+struct option_list {
+    int count;
+    char text[OPTION_LIST_MAX][OPTION_TEXT_MAX];
+};
 
 struct options {
     /* [meter] */
@@ -19,14 +25,18 @@ struct options {
     int estimate_u31;
     /* [modbus] */
     char modbus[OPTION_TEXT_MAX];
+    struct option_list map_files;
     char map[OPTION_TEXT_MAX];
     int modbus_clients;
     int modbus_idle_timeout_s;
     int modbus_framing; /* enum modbus_framing */
-    int word_order;     /* enum word_order */
-    int unknown;        /* enum unknown_policy */
-    int stale;          /* enum stale_policy */
+    int modbus_writes;
+    struct option_list modbus_also; /* see modbus_listeners.h */
+    int word_order;                 /* enum served_order */
+    int unknown;                    /* enum unknown_policy */
+    int stale;                      /* enum stale_policy */
     int stale_current_a;
+    int nominal_hz;
     /* [mqtt] */
     char mqtt[OPTION_TEXT_MAX];
     char mqtt_site[OPTION_TEXT_MAX];
@@ -44,6 +54,15 @@ struct options {
     char http_names[OPTION_TEXT_MAX];
     char https_cert[OPTION_TEXT_MAX];
     char https_key[OPTION_TEXT_MAX];
+    /* [rtu] */
+    char rtu[OPTION_TEXT_MAX];
+    char rtu_map[OPTION_TEXT_MAX];
+    int rtu_address;
+    char rtu_line[OPTION_TEXT_MAX];
+    int rtu_termination;
+    int rtu_stale;     /* enum stale_policy */
+    int rtu_direction; /* enum rs485_direction */
+    int rtu_turnaround_ms;
     /* [device] */
     char state[OPTION_TEXT_MAX];
     char serial[OPTION_TEXT_MAX];
@@ -53,7 +72,13 @@ struct options {
     uint64_t was_set;
 };
 
-enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_CHOICE, OPTION_SWITCH };
+enum option_type {
+    OPTION_TEXT,
+    OPTION_NUMBER,
+    OPTION_CHOICE,
+    OPTION_SWITCH,
+    OPTION_LIST /* texts; each time it is given adds one */
+};
 
 struct option_row {
     const char *section;    /* of the device file */
@@ -61,12 +86,13 @@ struct option_row {
     const char *value_name; /* for help texts; NULL: the flag may stand alone */
     const char *fallback;   /* the default, as it would be typed */
     const char *help;
-    size_t offset; /* in struct options: char[OPTION_TEXT_MAX], else int */
+    size_t offset; /* in struct options: char[OPTION_TEXT_MAX], struct option_list, else int */
     enum option_type type;
     const char *const *choices; /* OPTION_CHOICE: names by value, NULL at the end */
     int min, max;               /* OPTION_NUMBER */
-    /* A further check of a text; false: error (OPTION_ERROR_MAX bytes) is filled. */
+    /* A further check of a text, or of each of a list; false: error (OPTION_ERROR_MAX bytes) is filled. */
     bool (*check)(const char *text, char *error);
+    bool early; /* to be set before the others, wherever it stands: their checks go by it */
 };
 
 /* The table; option_rows[option_row_count - 1] is the last. */
@@ -76,11 +102,11 @@ extern const size_t option_row_count;
 /* Sets every option to its default. */
 void options_defaults(struct options *o);
 
-/* Sets one option by name.  False: `error` says what is wrong and what would be right. */
+/* Sets one option by name; a list gets one text more.  False: `error` says what is wrong and what would be right. */
 bool options_set(struct options *o, const char *name, const char *value,
                  char error[static OPTION_ERROR_MAX]);
 
-/* Reads a device file (INI).  False: `error` begins with "PATH:LINE: ". */
+/* Reads a device file (INI), the early options first.  False: `error` begins with "PATH:LINE: ". */
 bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX]);
 
 /* True if the option was set by a flag or a file, whatever to. */

@@ -228,6 +228,11 @@ void settings_load(struct settings *s, struct loop *l, const char *state_dir,
     name_version(s);
 }
 
+bool settings_is_applying(const struct settings *s, const struct settings_change *change)
+{
+    return s->running == change;
+}
+
 void settings_default_port(struct settings *s, int port)
 {
     s->defaults.modbus_port = port;

@@ -64,6 +64,9 @@ void settings_load(struct settings *s, struct loop *l, const char *state_dir,
 /* Begins a change; done is called at once or later, from the loop. */
 void settings_begin(struct settings *s, struct settings_change *change);
 
+/* True while this is the change that is being saved or applied. */
+bool settings_is_applying(const struct settings *s, const struct settings_change *change);
+
 /* Another default, found out at start (a port): no change, nothing is saved. */
 void settings_default_port(struct settings *s, int port);
 

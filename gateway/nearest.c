@@ -1,0 +1,46 @@
+#include "nearest.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+enum { NAME_MAX_LEN = 40, BEGINNING_MIN = 3 };
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Letters to insert, drop or change to come from one to the other (Levenshtein), a row at a time. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned row[NAME_MAX_LEN + 1];
+    unsigned length = (unsigned)strlen(b);
+    for (unsigned j = 0; j <= length; j++)
+        row[j] = j;
+    for (unsigned i = 1; a[i - 1]; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= length; j++) {
+            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+            unsigned changed = diagonal + !same;
+            diagonal = row[j];
+            row[j] = least(changed, least(row[j - 1], row[j]) + 1);
+        }
+    }
+    return row[length];
+}
+
+void nearest_try(struct nearest *n, const char *written, const char *name)
+{
+    size_t length = strlen(written), name_length = strlen(name);
+    if (length > NAME_MAX_LEN || name_length > NAME_MAX_LEN || name_length == 0)
+        return;
+    bool begins = length >= BEGINNING_MIN && strncasecmp(written, name, length) == 0;
+    size_t wrong = begins ? 0 : distance(written, name);
+    size_t rank = begins ? name_length - length : NAME_MAX_LEN + wrong;
+    if (wrong * 3 > length || (n->name && rank >= n->rank))
+        return;
+    *n = (struct nearest){.name = name, .rank = rank};
+}
