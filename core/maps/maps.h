@@ -6,7 +6,11 @@
 #include "../register_map.h"
 
 #define MAP_TABLE(ROW) \
-    ROW(empro)
+    ROW(empro) \
+    ROW(eastron_sdm630) \
+    ROW(inepro_pro380) \
+    ROW(acrel_acr10rh) \
+    ROW(xemex)
 
 #define MAP_DECLARATION(id) extern const struct register_map map_##id;
 /* The maps themselves. */
