@@ -10,7 +10,9 @@
     ROW(eastron_sdm630) \
     ROW(inepro_pro380) \
     ROW(acrel_acr10rh) \
-    ROW(xemex)
+    ROW(xemex) \
+    ROW(sunspec) \
+    ROW(carlo_gavazzi_em24)
 
 #define MAP_DECLARATION(id) extern const struct register_map map_##id;
 /* The maps themselves. */
