@@ -24,9 +24,15 @@ function misread(value) {
 
 const hex = (word) => word.toString(16).toUpperCase().padStart(4, "0");
 
+/* That of the real meter is told for each map; before that is known, all of them are like the usual one. */
+function chosenOrder() {
+  const order = form.value("/Modbus/WordOrder");
+  return order !== "meter" ? order : state?.Modbus.MeterOrders[form.value("/MeterType")] ?? "swapped";
+}
+
 function asSent(value) {
   const [high, low] = words(value).map(hex);
-  return form.value("/Modbus/WordOrder") === "swapped" ? `${low} ${high}` : `${high} ${low}`;
+  return chosenOrder() === "swapped" ? `${low} ${high}` : `${high} ${low}`;
 }
 
 /* As a charger shows amperes; what it cannot show is told as it is. */

@@ -10,7 +10,7 @@ const STATUS = {
   MeterType: true, DefaultNetIf: true, Ethernet: {IpMode: true}, WiFi: {IpMode: true},
   MQTT: {Enabled: true, Keepalive: true, Publish: true, Interval: true, Deadband: true, CountersInterval: true,
     KeepDays: true, KeepMiB: true, LateRate: true, Commands: true, HomeAssistant: true},
-  Modbus: true, Meter: true,
+  Modbus: true, RTU: true, Meter: true,
   State: {
     Product: true, Time: true, Uptime: true, Versions: true, Counters: true, Led: true,
     Configuration: {Revision: true, Problem: true},
@@ -19,6 +19,7 @@ const STATUS = {
     Link: {Ok: true}, Network: {Ok: true, GatewayOk: true, Managed: true}, Internet: {Ok: true},
     MQTT: {Ok: true, State: true, Port: true, Version: true, TLS: true, Waiting: true, DiskBytes: true},
     Modbus: {Ok: true, Map: true, WordOrder: true},
+    RTU: {Ok: true, Map: true, Active: true, AfterReboot: true, Direction: true, Leds: true, Counters: true},
   },
 };
 const READINGS = {

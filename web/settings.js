@@ -44,7 +44,7 @@ function announceAddress(form) {
 
 export function startSettings(config) {
   const forms = {};
-  for (const name of ["network", "cloud", "modbus", "meter", "metrics"]) {
+  for (const name of ["network", "cloud", "modbus", "rtu", "meter", "metrics"]) {
     forms[name] = new SettingsForm(`form-${name}`, config, KINDS);
   }
   forms.network.addEventListener("shown", hintNetmasks);
