@@ -1,6 +1,7 @@
 """What the tests of the web page share: the gateway that serves it, the browser, and what a person does there."""
 import base64
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -15,10 +16,9 @@ from harness import SOURCES, wait_until
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="python3-selenium is not installed: ./bootstrap test")
 from selenium.webdriver.common.by import By  # noqa: E402  only with selenium
-from selenium.webdriver.support.select import Select  # noqa: E402
 
 SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", SOURCES / "build" / "screenshots"))
-FORMS = ["network", "cloud", "modbus", "meter", "metrics"]
+FORMS = ["network", "cloud", "modbus", "rtu", "meter", "metrics"]
 DESKTOP = (1280, 800)
 MASK = "********"
 BROKER = "mqtts://broker.example.com"
@@ -47,19 +47,47 @@ const blobForReal = URL.createObjectURL;
 URL.createObjectURL = blob => { blob.text().then(text => seen.blobs.push(text)); return blobForReal(blob); };
 """
 
+# Where to click an element: it is seen, and nothing lies over it.
+SPOT = """
+const e = document.querySelector(arguments[0]);
+if (!e.checkVisibility({visibilityProperty: true})) throw new Error(`not to be seen: ${arguments[0]}`);
+e.scrollIntoView({block: 'center', behavior: 'instant'});
+const {x, y, width, height} = e.getClientRects()[0], at = [x + width / 2, y + height / 2];
+const hit = document.elementFromPoint(...at);
+if (!e.contains(hit)) throw new Error(`${arguments[0]} is covered by ${hit?.outerHTML.slice(0, 90)}`);
+return at;
+"""
+FOCUS = """
+const field = document.getElementById(arguments[0]);
+if (!field.checkVisibility({visibilityProperty: true})) throw new Error(`not to be seen: ${arguments[0]}`);
+field.focus();
+if (document.activeElement !== field || field.readOnly) throw new Error(`not to be written: ${arguments[0]}`);
+field.select();
+"""
+SELECT = """
+const list = document.querySelector(arguments[0]);
+const option = [...list.options].find(option => option.value === arguments[1]);
+if (!list.checkVisibility({visibilityProperty: true}) || list.matches(':disabled, [inert] *') || !option
+  || option.disabled) throw new Error(`not to be chosen: ${arguments}`);
+list.focus();
+option.selected = true;
+for (const kind of ['input', 'change']) list.dispatchEvent(new Event(kind, {bubbles: true}));
+"""
+
 
 class Box:
     """A gateway that serves the page, and the API as a plain client sees it."""
 
-    def __init__(self, folder, meter, *options):
+    def __init__(self, folder, meter, *options, env=None):
         self.state = folder / "state"
+        self.env = env
         self.options = (folder, meter, "--state", str(self.state), *options)
         self.start("127.0.0.1:0", "127.0.0.1:0")
         label = json.loads(harness.run("label", "--state", str(self.state), "--json").stdout)
         self.login = label["login"]
 
     def start(self, http, https):
-        self.gateway = harness.Gateway(*self.options, "--http", http, "--https", https)
+        self.gateway = harness.Gateway(*self.options, "--http", http, "--https", https, env=self.env)
         ready = self.gateway.stdout()
         self.http, self.https = (re.search(rf"\b{door}=(\S+:\d+)", ready).group(1) for door in ("http", "https"))
         self.origin = f"https://{self.https}"
@@ -113,18 +141,25 @@ class Box:
 class Page:
     """The page in the browser, by what a person does with it."""
 
+    loads = itertools.count()
+
     def __init__(self, browser):
         self.browser = browser
 
     def open(self, box, view="status", wait=True):
-        """A fresh page; the login is given as a person gives it to the browser, once."""
+        """A fresh page; the login is given as a person gives it to the browser, once.
+
+        The query makes it another document.  To go by way of about:blank would make it another process, at twice the
+        price.
+        """
         self.run("window.seen && seen.sources.forEach(source => source.close())")
-        self.browser.get("about:blank")
-        self.browser.get_log("browser")  # what an earlier page said
         if self.browser.logged_in != box.origin:
+            self.browser.get("about:blank")
             self.browser.get(box.origin.replace("//", f"//user:{box.login}@"))
             self.browser.logged_in = box.origin
-        self.browser.get(f"{box.origin}/#{view}")
+            self.run("seen.sources.forEach(source => source.close())")
+        self.browser.get_log("browser")  # what an earlier page said
+        self.browser.get(f"{box.origin}/?{next(self.loads)}#{view}")
         if wait:
             self.wait_ready()
         return self
@@ -157,13 +192,21 @@ class Page:
         return self.text(selector)
 
     def go(self, view):
-        self.find(f'nav a[href="#{view}"]').click()
+        self.press(f'nav a[href="#{view}"]')
+        self.until(view, "return !document.getElementById('view-' + arguments[0]).hidden", view)
+
+    def show(self, view):
+        """As go(), where the way there is not what is tried: without a click."""
+        self.run("location.hash = arguments[0]", view)
         self.until(view, "return !document.getElementById('view-' + arguments[0]).hidden", view)
 
     def fill(self, name, text):
-        field = self.find(f"#{name}")
-        field.clear()
-        field.send_keys(text)
+        """Replaces what stands in a field, as pasting does; the driver's keys are dear, and tried elsewhere."""
+        self.run(FOCUS, name)
+        if text:
+            self.browser.execute_cdp_cmd("Input.insertText", {"text": text})
+        else:
+            self.run("document.execCommand('delete')")
 
     def choose(self, pointer, value):
         """A radio button, or "on" for a check box, by its label, as a finger does it."""
@@ -183,8 +226,15 @@ class Page:
                              ".map(row => [...row.children].map(cell => cell.textContent))", name))
 
     def press(self, selector):
-        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
-        self.find(selector).click()
+        """A click with the mouse where the element is.  Done by hand: the driver's click costs six times as much."""
+        x, y = self.run(SPOT, selector)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {
+                "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1})
+
+    def select(self, selector, value):
+        """An option of a list, as the driver's own Select does it, in one step."""
+        self.run(SELECT, selector, value)
 
     def save(self, form):
         self.press(f"#form-{form} [type=submit]")
@@ -195,14 +245,15 @@ class Page:
         self.until_text(f"#form-{form} .save [role=status]", "Saved.")
 
     def speak(self, language):
-        Select(self.find("#language")).select_by_value(language)
+        self.select("#language", language)
 
     def size(self, width, height):
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
 
     def media(self, **features):
-        """Media features such as prefers_color_scheme."""
+        """Media features such as prefers_color_scheme.  A light that blinks costs, so it does only when told to."""
+        features = {"prefers_reduced_motion": "reduce", **features}
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
             {"name": name.replace("_", "-"), "value": value} for name, value in features.items()]})
 
@@ -222,6 +273,8 @@ def fixture_browser(tmp_path_factory):
     options.binary_location = shutil.which("chromium")
     for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync",
                      "disable-background-networking", "disable-component-update", "ignore-certificate-errors",
+                     "disable-extensions", "process-per-site", "disable-site-isolation-trials",
+                     "disable-features=SpareRendererForSitePerProcess,BackForwardCache,Translate",
                      "lang=en", f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -246,8 +299,8 @@ def fixture_other_box(tmp_path):
     """other_box(METER_URL, OPTION...): a gateway of the test's own."""
     started = []
 
-    def start(meter, *options):
-        started.append(Box(tmp_path, meter, *options))
+    def start(meter, *options, **how):
+        started.append(Box(tmp_path, meter, *options, **how))
         return started[-1]
     yield start
     for one in started:

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from harness import (DATA, PROGRAM, Process, clean_environment, even_parity, marked, refusal, run, tic_marked,
-                     wait_until)
+from harness import (DATA, PROGRAM, SOURCES, Process, clean_environment, even_parity, floats, marked, refusal, run,
+                     tic_marked, wait_until)
 
 COMMANDS = ["run", "decode", "simulate", "registers", "check-config", "version"]
 PROFILES = ["dsmr42", "dsmr50", "emucs", "emucs-delta", "tic-mono", "tic-tri", "tic-producer"]
@@ -48,7 +48,7 @@ def test_help_of_run_names_options_defaults_and_choices():
     text = run("run", "--help").stdout.decode()
     for name in ("meter", "stale-after", "modbus-clients", "word-order", "mqtt", "mqtt-password-file", "state", "live"):
         assert f"--{name} " in text
-    assert "normal | swapped [swapped]" in text and "exception | hold | zero | high-current [exception]" in text
+    assert "normal | swapped | meter [meter]" in text and "exception | hold | zero | high-current [exception]" in text
 
 
 @pytest.mark.parametrize("flag", ["version", "--version"])
@@ -103,7 +103,15 @@ def test_unknown_command(name):
     (["--modbus-clients", "65"], ["--modbus-clients", "1 to 64"]),
     (["--modbus-clients", "4x"], ["--modbus-clients", "4x"]),
     (["--map", "sdm999"], ["--map", "sdm999", "PhoenixContact-EMPro"]),
-    (["--word-order", "CDAB"], ["--word-order", "normal swapped"]),
+    (["--word-order", "CDAB"], ["--word-order", "normal swapped meter"]),
+    (["--modbus-writes=yes"], ["--modbus-writes", "on", "off"]),
+    (["--modbus-also", "off"], ["--modbus-also", "ADDR:PORT"]),
+    (["--modbus-also", "127.0.0.1:0,map=sdm999"], ["--modbus-also", "map=sdm999", "PhoenixContact-EMPro"]),
+    (["--modbus-also", "127.0.0.1:0,framing=ascii"], ["--modbus-also", "framing=ascii", "mbap rtu"]),
+    (["--modbus-also", "127.0.0.1:0,speed=9600"], ["--modbus-also", "speed=9600", "word-order="]),
+    (["--modbus-also", "192.0.2.1:1502"], ["--modbus-also", "192.0.2.1:1502", "no such address"]),
+    (9 * ["--modbus-also", "127.0.0.1:0"], ["--modbus-also", "more than 8"]),
+    (["--nominal-frequency", "61"], ["--nominal-frequency", "0 to 60"]),
     (["--unknown", "null"], ["--unknown", "zero nan"]),
     (["--stale", "live"], ["--stale", "exception hold zero high-current"]),
     (["--stale-current", "0"], ["--stale-current", "1 to 10000"]),
@@ -147,6 +155,9 @@ def test_refusal_is_one_line_with_option_reason_and_remedy(options, words):
     ("registers", ["--map", "none"], ["--map", "none", "PhoenixContact-EMPro"]),
     ("registers", ["/nonexistent"], ["/nonexistent", "No such file"]),
     ("registers", ["a", "b"], ['"b"']),
+    ("registers", ["--format", "json"], ["--format", "json", "table csv"]),
+    ("registers", ["--map-file", "/nonexistent"], ["--map-file", "/nonexistent", "No such file"]),
+    ("registers", ["--vendor", "--format", "csv"], ["--vendor"]),
     ("check-config", ["a", "b"], ["one file"]),
     ("check-config", ["--frobnicate"], ["--frobnicate"]),
     ("version", ["stray"], ['"stray"'])])
@@ -423,7 +434,7 @@ def test_simulate_paces_itself(tmp_path):
 def test_simulate_without_pause_can_be_stopped(tmp_path):
     meter = Process(tmp_path, "meter", [PROGRAM, "simulate", "--profile", "dsmr50", "--to", "/dev/null", "--count",
                                         "1000000000", "--interval", "0"])
-    wait_until(lambda: meter.cpu_seconds() > 0.1, "it to be at work")
+    wait_until(meter.heeds_sigterm, "it to be at work")
     assert meter.end(seconds=5) == 0
 
 
@@ -440,7 +451,7 @@ def test_simulate_ends_when_nobody_reads():
 def test_registers_lists_the_map():
     text = run("registers").stdout.decode()
     assert text.startswith("PhoenixContact-EMPro: ") and "low word first" in text
-    assert re.search(r"^0x8006 +32774 +2 +float32 +V +meter_voltage_l1_v +-$", text, re.M)
+    assert re.search(r"^0x8006 +32774 +2 +03\+04 +float32 +V +meter_voltage_l1_v +-$", text, re.M)
     assert run("registers", "--map", "empro").stdout == run("registers", "--map", "PHOENIXCONTACT-empro").stdout
 
 
@@ -449,6 +460,61 @@ def test_registers_shows_a_telegrams_values():
     assert done.returncode == 0 and re.search(rb"^0x8006 .* 233\.4$", done.stdout, re.M)
     done = run("registers", "-", stdin=THREE_PHASE.read_bytes())
     assert done.returncode == 0 and re.search(rb"^0x8016 .* 412$", done.stdout, re.M)
+
+
+def documented_map(tmp_path):
+    text = (SOURCES / "docs" / "registers.md").read_text(encoding="utf-8")
+    path = tmp_path / "mymeter.csv"
+    path.write_text(re.search(r"```text\n(.*?)```", text, re.S)[1], encoding="utf-8")
+    return path
+
+
+def test_registers_shows_a_map_of_ones_own(tmp_path):
+    path = documented_map(tmp_path)
+    text = run("registers", "--map-file", str(path), str(THREE_PHASE)).stdout.decode()
+    assert text.startswith("Maker-MyMeter: Title for lists\n") and "Can be written: 0x4003." in text
+    assert re.search(r"^0x5002 +20482 +2 +04 +float32 +V +voltage_l1_v +233\.4$", text, re.M)
+    assert re.search(r"^0x5012 +20498 +2 +04 +float32 +kW +power_w +0\.412$", text, re.M)
+    assert text == run("registers", "--map-file", path, "--map", "mymeter", THREE_PHASE).stdout.decode()
+    again = tmp_path / "again.csv"
+    again.write_bytes(run("registers", "--map-file", path, "--format", "csv").stdout)
+    assert text == run("registers", "--map-file", again, THREE_PHASE).stdout.decode()
+
+
+def test_registers_prints_any_map_as_a_start(tmp_path):
+    path = tmp_path / "start.csv"
+    csv = run("registers", "--map", "empro", "--format", "csv").stdout.replace(b"PhoenixContact-EMPro", b"My-Start")
+    path.write_bytes(csv)
+    assert run("registers", "--map-file", path, "--format", "csv").stdout == csv
+    assert run("registers", "--map-file", path, THREE_PHASE).stdout == \
+        run("registers", "--map", "empro", THREE_PHASE).stdout.replace(b"PhoenixContact-EMPro", b"My-Start")
+
+
+def test_registers_shows_the_gateways_own_on_demand():
+    assert b"0xFE01" not in run("registers").stdout
+    assert re.search(rb"^0xFE01 +65025 +1 .* address, 1 to 247 +-$", run("registers", "--vendor").stdout, re.M)
+
+
+def test_a_map_of_ones_own_is_refused_with_line_and_column(tmp_path):
+    path = documented_map(tmp_path)
+    path.write_text(path.read_text().replace("voltage_l1_v", "voltage"))
+    words = f'--map-file {path}:7:8: no quantity is called "voltage"; did you mean voltage_l1_v?'
+    assert words in one_line(run("registers", "--map-file", path))
+    config = tmp_path / "device.conf"
+    config.write_text(f"[meter]\nmeter = sim:dsmr50\n[modbus]\nmap = mymeter\nmap-file = {path}\n")
+    assert one_line(run("check-config", config)).startswith(f"{config}:5: map-file: {path}:7:8: ")
+    path.write_bytes(documented_map(tmp_path).read_bytes())
+    assert run("check-config", config).returncode == 0
+    assert "is no register map; there are" in one_line(run("run", "--map", "mymeter", "--config", os.devnull))
+
+
+def test_a_map_of_ones_own_is_served(gateway, tmp_path):
+    (tmp_path / "device.conf").write_text("[modbus]\nmap = mymeter\n")
+    server = gateway("sim:dsmr50", "--map-file", str(documented_map(tmp_path)))
+    with server.client() as c:
+        wait_until(lambda: c.exception(4, 0x5002, 2) is None, "a telegram in the registers")
+        assert 200 < floats(c.registers(0x5002, 2, function=4), "swapped")[0] < 260
+        assert c.registers(0x4000, 1) == bytes([0, 17])
 
 
 def test_registers_of_no_telegram_exits_with_1():

@@ -3,7 +3,7 @@
 A run of the real gateway is written down by a preloaded library (tests/crash/write_log.c). From that log come all the
 folders that a power cut could have left (tests/crash/images.py), and each is read as the gateway reads it when it
 starts (tests/crash/read_state.c); a sample is given to the gateway itself. CRASH_IMAGES=all, as `make crash` has it,
-cuts every write at every byte and starts the gateway with each image.
+cuts every write at every byte, starts the gateway with each image, and spoils every call with every error.
 
 The other tests stop or spoil single system calls of the real gateway with strace.
 """
@@ -25,7 +25,7 @@ from harness import LIBC, PROGRAM, SANITIZER_COMPLAINT, SERIAL, Gateway, Process
     wait_until
 from https_client import Closed, Https, login_of, serve
 
-STARTS = 30  # of the gateway itself, unless ALL
+STARTS = 10  # of the gateway itself, unless ALL
 CONFIG, RESET, PASSWORD = "/api/v1/config", "/api/v1/reset", "/api/v1/password"
 OWN = "a password of my own"
 PR_SET_PTRACER = 0x59616D61
@@ -344,7 +344,7 @@ CHANGES = {
     "reset": ("POST", RESET, lambda login: {"Mode": "factory"}, 202),
 }
 ERRORS = ("EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR")
-FEW_ERRORS = ("EIO", "ENOSPC")  # for changes that cost slow hashes, unless ALL
+FEW_ERRORS = ("EIO",)  # and a disk that stays full: for changes that cost slow hashes, unless ALL
 NO_ROOM = ("ENOSPC", "EDQUOT")
 CALL = re.compile(r"^(\d+) +(\w+)\((.*)\) += ", re.MULTILINE)
 
@@ -457,6 +457,8 @@ def learn(box, kind):
 @pytest.mark.parametrize("kind", CHANGES)
 def test_kill_at_each_call(box, kind):
     points, before, after = learn(box, kind)
+    if not ALL and kind != "patch":
+        points = points[::2]  # they cost slow hashes
     for name, number, _ in points:
         strace = box.traced(f"{name}:signal=KILL:when={number}")
         with pytest.raises(Closed):
@@ -586,7 +588,7 @@ def identity_points(memory):
 def test_first_start_killed_or_spoiled_at_each_call(memory, reader):
     """Whatever was made then, the next start makes the rest."""
     points = identity_points(memory)
-    step = 1 if ALL else 3
+    step = 1 if ALL else 7
     tries = [f"{name}:signal=KILL:when={number}" for name, number in points]
     tries += [f"{name}:error=ENOSPC:when={number}+" for name, number in points if name not in ("close", "flock")]
     for n, inject in enumerate(tries[::step]):

@@ -165,9 +165,12 @@ def test_reset_answers_first_and_then_connects_anew(commanded, broker, boss):
     assert connects(broker) == 1
     wait_until(lambda: connects(broker) == 2, "the second connection")
     wait_subscribed(broker, 2)
-    said = [m.payload if m.topic.endswith("/status") else "response" for m in boss.messages
-            if m.topic.endswith(("/status", "/response"))]
-    assert said == ["online", "response", "offline", "online"]
+
+    def said():
+        return [m.payload if m.topic.endswith("/status") else "response" for m in boss.messages
+                if m.topic.endswith(("/status", "/response"))]
+    wait_until(lambda: said()[3:] == ["online"], "its word")
+    assert said() == ["online", "response", "offline", "online"]
     assert box.server.log("soft reset") and box.server.running()
     assert boss.order("get-status")["ok"] and connects(broker) == 2
     assert counts(box) == (2, 0)

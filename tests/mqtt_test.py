@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import DATA, SERIAL, free_port, marked, p1, refusal, run, wait_until
+from harness import DATA, SERIAL, assert_nobody_waited, free_port, marked, p1, refusal, run, wait_until
 
 EXAMPLE = json.loads((DATA / "manual_example.json").read_text())
 TOPIC = f"devices/default/smart-connect/{SERIAL}"
@@ -222,16 +222,16 @@ def test_broker_that_stands_still_does_not_touch_modbus(start, meter, broker, su
     server = start(broker.url, "--live")
     watch.wait("status")
     broker.pause()
-    slowest = 0
+    waited = []
     with server.client() as c:
         for n in range(1, 3001):
             meter.send(marked(n))
             if n % 10 == 0:
                 begin = time.monotonic()
                 c.exception(3, 0x8016, 2)
-                slowest = max(slowest, time.monotonic() - begin)
+                waited.append(time.monotonic() - begin)
         wait_until(lambda: c.floats(0x8016, 1) == [3000], "the last telegram")
-    assert slowest < 0.1, "seconds"
+    assert_nobody_waited(waited)
     assert server.rss_kib() < 200000
     broker.go_on()
     meter.send(marked(5000))

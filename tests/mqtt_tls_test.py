@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from harness import SERIAL, marked, wait_until
+from harness import SERIAL, assert_nobody_waited, marked, wait_until
 from page_kit import CERTIFICATE, CONFIG, STATUS, connects, metric
 from page_kit import fixture_box, fixture_shared  # noqa: F401
 from pki import DAY, HERE, HOUR, YEAR, Authority, Pair, TlsBroker, openssl
@@ -836,16 +836,16 @@ STALLS = {"silent": (silent, False), "half a hello": (half_a_hello, False), "dri
           "silent in MQTT": (silent_after_the_handshake, True)}
 
 
-def slowest_answer(server):
-    """Of some over Modbus, in seconds."""
-    slowest = 0
+def assert_modbus_answers(server):
+    """As quickly as ever."""
+    waited = []
     with server.client() as client:
         for _ in range(50):
             begin = time.monotonic()
             assert client.exception(3, 0x8016, 2) is None
-            slowest = max(slowest, time.monotonic() - begin)
+            waited.append(time.monotonic() - begin)
             time.sleep(0.01)
-    return slowest
+    assert_nobody_waited(waited)
 
 
 def test_peers_that_stand_still_are_given_up(gateway, peer, tls_broker, good):
@@ -860,9 +860,8 @@ def test_peers_that_stand_still_are_given_up(gateway, peer, tls_broker, good):
         at = peer(script, good.server_context() if tls else None)
         server = gateway("sim:dsmr50", "--mqtt", secure(at.url), "--mqtt-ca", good.pin())
         stalled[name] = (at, server, server.cpu_seconds(), time.monotonic())
-    for name, (_, server, _, _) in stalled.items():
-        slowest = slowest_answer(server.wait_served())
-        assert slowest < 0.1, f"{name}: {slowest} s"
+    for _, server, _, _ in stalled.values():
+        assert_modbus_answers(server.wait_served())
     late.wait_log("trying again")
     assert time.monotonic() - paused < 2 * 5 + 2
     late.wait_served()
@@ -937,7 +936,7 @@ def test_attempts_that_hang_do_not_pile_up(at, peer, good):
     for _ in range(100):
         one.reset("soft")
     assert threads(one.server) < 40 and one.server.descriptors() < 250
-    assert slowest_answer(one.server) < 0.1
+    assert_modbus_answers(one.server)
     quiet.close()
     wait_until(lambda: threads(one.server) <= 2, "the end of all but one", HANDSHAKE_S + 5)
 

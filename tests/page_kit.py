@@ -164,8 +164,8 @@ def fixture_box(gateway, tmp_path):
 @pytest.fixture(name="metered")
 def fixture_metered(box, tcp_meter):
     """metered(OPTION...): a box whose meter says what `tcp_meter.send` is given."""
-    def make(*options):
-        one = box(*options, meter=tcp_meter.url)
+    def make(*options, **how):
+        one = box(*options, meter=tcp_meter.url, **how)
         tcp_meter.accept()
         return one
     return make

@@ -286,7 +286,8 @@ EVERYTHING = {
              "Interval": 99, "Deadband": 33, "CountersInterval": 600, "KeepDays": 3, "KeepMiB": 99, "LateRate": 7,
              "Commands": False, "HomeAssistant": True, "HomeAssistantPrefix": "ha"},
     "Modbus": {"MaxClients": 9, "IdleTimeout": 33, "WordOrder": "normal", "Unknown": "nan", "Stale": "hold",
-               "StaleCurrent": 25},
+               "StaleCurrent": 25, "NominalFrequency": 60},
+    "RTU": {"MeterType": "Eastron-SDM630", "Address": 7, "Line": "115200-8N1", "Termination": True, "Stale": "hold"},
     "Meter": {"StaleAfter": 99, "Grid": "star", "Current": "signed", "EstimateU31": True},
     "Metrics": {"Token": "0123456789abcdef.~+/=-_"},
 }

@@ -29,8 +29,9 @@ def stale(server):
 def test_before_the_first_telegram_reads_are_exception_0b(gateway, meter, policy):
     with start(gateway, meter, "--stale", policy).client() as c:
         for function in (3, 4):
-            for address, quantity in ((0x8000, 1), (0x8006, 57), (0, 125)):
+            for address, quantity in ((0x8000, 1), (0x8006, 57), (0x7FA0, 125)):
                 assert c.exception(function, address, quantity) == TARGET_SILENT
+            assert c.exception(function, 0, 125) is None, "no value of the meter is there"
         assert c.exception(3, 0x8000, 0) == 3 and c.exception(3, 0xFFFF, 2) == 2, "checked first"
         assert c.call(b"\x08\0\0\x12\x34") == b"\x08\0\0\x12\x34"
         assert c.call(b"\x2b\x0e\x01\x00")[0] == 0x2B

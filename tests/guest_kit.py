@@ -1,0 +1,193 @@
+"""A small machine of our own, for what needs real UARTs: QEMU's PC with three 16550A, Debian's kernel, busybox
+and the program.  It boots in about two seconds, without KVM.
+
+    ttyS0  console  our commands go in, their output comes out
+    ttyS1  line     RS485: the test is at the other end
+    ttyS2  meter    P1: the same
+"""
+import contextlib
+import json
+import pathlib
+import platform
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from harness import DEADLINE, PROGRAM, Process
+
+RECIPE = pathlib.Path(__file__).resolve().parent / "guest"
+PORTS = {"console": 0x3F8, "line": 0x2F8, "meter": 0x3E8}  # the first is ttyS0
+TOOLS = ("qemu-system-x86_64", "busybox", "cpio")
+BAUD_BASE = 115200  # of the UART: the speed at divisor 1
+
+# Registers of a 16550A, as offsets, and their bits.
+DATA, FIFO, LCR, MCR = 0, 2, 3, 4
+LCR_EIGHT_BITS, LCR_TWO_STOPS, LCR_PARITY, LCR_EVEN, LCR_DIVISOR = 0x03, 0x04, 0x08, 0x10, 0x80
+MCR_RTS = 0x02
+
+
+def kernel():
+    """The path of the guest's kernel; skips where no guest can be."""
+    if platform.machine() != "x86_64":
+        pytest.skip(f"the guest is an x86-64 machine, the program here is not: {platform.machine()}")
+    lacking = [tool for tool in TOOLS if not shutil.which(tool)]
+    if lacking:
+        pytest.skip(f"no {', '.join(lacking)}: run ./bootstrap test")
+    done = subprocess.run([RECIPE / "kernel"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(done.stderr.strip())
+    return done.stdout.strip()
+
+
+def libraries(program):
+    """What a program loads; nothing if it is static."""
+    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+    return re.findall(r"(/\S+) \(0x", done.stdout)
+
+
+def make_initramfs(folder, extra):
+    """Packs busybox, the program and `extra`, path in the guest -> file here."""
+    busybox = shutil.which("busybox")
+    files = {"/init": RECIPE / "init", "/bin/busybox": busybox, "/bin/smart-connect": PROGRAM, **extra}
+    files |= {path: path for program in (busybox, PROGRAM) for path in libraries(program)}
+    tree = folder / "initramfs"
+    for empty in ("dev", "proc", "tmp"):
+        (tree / empty).mkdir(parents=True)
+    for inside, outside in files.items():
+        link = tree / inside.lstrip("/")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(pathlib.Path(outside).resolve())
+    packed = folder / "initramfs.cpio"
+    names = "\n".join(str(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
+    with open(packed, "wb") as out:
+        subprocess.run(["cpio", "--quiet", "-o", "-L", "-H", "newc"], cwd=tree, input=names.encode(), stdout=out,
+                       check=True)
+    return packed
+
+
+class Monitor:
+    """QEMU's own console (QMP)."""
+
+    def __init__(self, end):
+        self.lines = end.makefile("rw")
+        assert "QMP" in json.loads(self.lines.readline())
+        self.call("qmp_capabilities")
+
+    def call(self, command, **arguments):
+        self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.lines.flush()
+        while "return" not in (answer := json.loads(self.lines.readline())):
+            assert "event" in answer, answer
+        return answer["return"]
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        """Stops the guest, its clock too; what comes for it waits in its devices."""
+        self.call("stop")
+        yield
+        self.settle()
+        self.call("cont")
+
+    def settle(self):
+        """Lets QEMU take what came for it before: it looks at everything again before it answers."""
+        for _ in range(3):
+            self.call("query-status")
+
+    def say(self, line):
+        """A command of the human monitor; its output."""
+        return self.call("human-monitor-command", **{"command-line": line})
+
+
+class Uart:
+    """One of the guest's 16550A, seen from the bus."""
+
+    def __init__(self, monitor, name):
+        self.monitor, self.name, self.base = monitor, name, PORTS[name]
+
+    def read(self, register):
+        """Only for registers that do not change by being read."""
+        return int(self.monitor.say(f"i /b {self.base + register:#x}").split("=")[1], 0)
+
+    def write(self, register, value):
+        self.monitor.say(f"o /b {self.base + register:#x} {value:#x}")
+
+    def divisor(self):
+        """While the divisor is in reach, data is not; so the guest stands still."""
+        with self.monitor.standing_still():
+            lcr = self.read(LCR)
+            self.write(LCR, lcr | LCR_DIVISOR)
+            divisor = self.read(DATA) | self.read(DATA + 1) << 8
+            self.write(LCR, lcr)
+        return divisor
+
+    def line(self):
+        """Baud rate and character, as --rtu-line writes them: 9600-8E1."""
+        lcr = self.read(LCR)
+        bits = 5 + (lcr & LCR_EIGHT_BITS)
+        parity = ("E" if lcr & LCR_EVEN else "O") if lcr & LCR_PARITY else "N"
+        return f"{BAUD_BASE // self.divisor()}-{bits}{parity}{2 if lcr & LCR_TWO_STOPS else 1}"
+
+    def send_break(self):
+        """Behind all that was sent before."""
+        self.monitor.settle()
+        self.monitor.call("chardev-send-break", id=self.name)
+
+
+class Guest(Process):
+    """The machine, up.  `ends` are our ends of its serial lines."""
+
+    def __init__(self, folder, extra):
+        """`extra`: further files, path in the guest -> file here."""
+        image = kernel()
+        pairs = {name: socket.socketpair() for name in (*PORTS, "monitor")}
+        self.ends = {name: pair[0] for name, pair in pairs.items()}
+        self.trace = folder / "trace"
+        command = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "160",
+                   "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                   "-kernel", image, "-initrd", make_initramfs(folder, extra),
+                   "-append", "console=ttyS0 quiet loglevel=1 panic=-1",
+                   "-mon", "chardev=monitor,mode=control", "-trace", "serial_write", "-D", self.trace]
+        for name, pair in pairs.items():
+            command += ["-chardev", f"socket,id={name},fd={pair[1].fileno()}"]
+        for number, name in enumerate(PORTS):
+            command += ["-device", f"isa-serial,index={number},chardev={name}"]
+        super().__init__(folder, "guest", command, pass_fds=[pair[1].fileno() for pair in pairs.values()])
+        for end, far in pairs.values():
+            far.close()
+            end.settimeout(DEADLINE)
+        self.monitor = Monitor(self.ends["monitor"])
+        self.uarts = {name: Uart(self.monitor, name) for name in PORTS}
+        self.heard(rb"guest is up\n", 4 * DEADLINE)
+
+    def heard(self, pattern, seconds=DEADLINE):
+        """What the console says up to a pattern: the match."""
+        said = b""
+        self.ends["console"].settimeout(seconds)
+        while not (match := re.search(pattern, said)):
+            try:
+                more = self.ends["console"].recv(65536)
+            except TimeoutError:
+                more = b""
+            assert more, f"the guest ends or hangs after {said.decode(errors='replace')!r}; {self.stderr()}"
+            said += more
+        return match
+
+    def shell(self, command, seconds=DEADLINE):
+        """Runs one line in the guest's shell; what it says.  It must succeed."""
+        self.ends["console"].sendall(command.encode() + b"\n")
+        said, status = self.heard(rb"(?s)^(.*)exit (\d+)\n$", seconds).groups()
+        assert status == b"0", f"{command}: exit {status.decode()}: {said.decode()}"
+        return said.decode()
+
+    def writes(self, skip=0):
+        """What the guest wrote to its UARTs since boot, but for the first `skip`: (register, value) each."""
+        found = re.findall(r"addr 0x(\w+) val 0x(\w+)", self.trace.read_text())
+        return [(int(register, 16), int(value, 16)) for register, value in found[skip:]]
+
+    def off(self):
+        self.end()
+        for end in self.ends.values():
+            end.close()
