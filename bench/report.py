@@ -54,6 +54,7 @@ MEASURES = (
             "Python bridges 2.8 to 6.9 / 2.7 to 7.7", (1.2, 1.2), "{:.2f}"),
     Measure("modbus_latency", "last byte to the value in a Modbus answer, p50 / p99: the same", "",
             (1.2, 1.2), "{:.2f}"),
+    Measure("rtu_answer", "Modbus RTU: an answer begins so long after t3.5, p99: ms", "meters 20 to 60", (1,), "{:.2f}"),
     Measure("page_modbus", "Modbus p99 at 160 requests/s, idle / during 100 TLS handshakes a second: ms", "",
             (10, 10), "{:.2f}"),
     Measure("page_handshake", "processor time of a TLS handshake: ms", "", (2,), "{:.2f}"),
