@@ -46,6 +46,8 @@ MASTERS = {
     "CarloGavazzi-EM24": [(3, 0x000B, "H", 1, 1650), (3, 0x0000, "swapped i", 0.1, U1),
                           (4, 0x000C, "swapped i", 0.001, I1), (3, 0x0028, "swapped i", 0.1, P),
                           (3, 0x0014, "swapped i", 0.1, P2), (3, 0x0033, "h", 0.1, HZ)],
+    "ABB-B23": [(3, 0x5B00, "I", 0.1, U1), (3, 0x5B0C, "I", 0.01, I1), (3, 0x5B14, "i", 0.01, P),
+                (3, 0x5B18, "i", 0.01, P2), (3, 0x5000, "Q", 10, IMPORT), (3, 0x5B2C, "H", 0.01, HZ)],
 }
 ALSO = ["127.0.0.1:0,framing=rtu",
         "127.0.0.1:0,map=sdm630",
@@ -165,7 +167,7 @@ def test_the_nominal_frequency_is_shown_where_the_meter_tells_none(box, peers):
 def test_listeners_serve_different_meters_orders_and_framings_at_once(box):
     asked = [(SDM630, "mbap", 4, 0x0000, "f", 1), (EM24, "mbap", 3, 0x0000, "i", 0.1),
              (PRO380, "rtu", 3, 0x5002, "swapped f", 1)]
-    for meter in (EMPRO, "SunSpec"):
+    for meter in (EMPRO, "ABB-B23"):
         box.patch(MeterType=meter)
         for number, framing, *how in asked:
             peer = connect(box.also[number], framing)

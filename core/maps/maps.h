@@ -12,7 +12,8 @@
     ROW(acrel_acr10rh) \
     ROW(xemex) \
     ROW(sunspec) \
-    ROW(carlo_gavazzi_em24)
+    ROW(carlo_gavazzi_em24) \
+    ROW(abb_b23)
 
 #define MAP_DECLARATION(id) extern const struct register_map map_##id;
 /* The maps themselves. */
