@@ -1,8 +1,8 @@
-"""Each emulated meter is read as its masters do, by independent ones, in both framings; and several listeners serve
-different meters and word orders at once.
+"""Each emulated meter is read as its masters do, by independent ones, over TCP in both framings and on a serial bus; and
+several listeners serve different meters and word orders at once.
 
-One gateway has had one telegram.  Its main listener and one in RTU framing, which follows, become each meter in turn
-while the same connections stay open.
+One gateway has had one telegram.  Its main listener, one in RTU framing, which follows, and the bus become each meter in
+turn while the same connections stay open.
 """
 import re
 import socket
@@ -15,10 +15,9 @@ import pytest
 
 from harness import DATA, Client, Closed, Gateway, crc16, wait_until
 from page_kit import STATUS, Box, document, metric
+from rtu_kit import Cable
 
-# pymodbus wants these for its serial clients, and Debian only recommends them; TCP needs neither.
-for absent in ("serial", "serial_asyncio"):
-    sys.modules.setdefault(absent, unittest.mock.MagicMock())
+sys.modules.setdefault("serial_asyncio", unittest.mock.MagicMock())  # pymodbus wants it for clients nobody uses here
 import pymodbus.client  # noqa: E402
 import pymodbus.transaction  # noqa: E402
 
@@ -54,6 +53,7 @@ ALSO = ["127.0.0.1:0,framing=rtu",
         "127.0.0.1:0,map=em24,word-order=normal,clients=1",
         "127.0.0.1:0,map=pro380,word-order=swapped,framing=rtu",
         "127.0.0.1:0,map=sdm630,writes=on"]
+UNIT = 16
 FOLLOWS, SDM630, EM24, PRO380, WRITABLE = range(len(ALSO))
 
 
@@ -65,9 +65,24 @@ def connect(port, framing):
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory):
+def cable(tmp_path_factory):
+    one = Cable(tmp_path_factory.mktemp("cable"))
+    yield one
+    one.close()
+
+
+def connect_serial(cable):
+    peer = pymodbus.client.ModbusSerialClient(cable.master, baudrate=115200, bytesize=8, parity="N", stopbits=1,
+                                              timeout=5)
+    assert peer.connect()
+    return peer
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory, cable):
     folder = tmp_path_factory.mktemp("maps")
-    options = ["--stale-after", "3600", "--nominal-frequency", str(HZ)]
+    options = ["--stale-after", "3600", "--nominal-frequency", str(HZ), "--rtu", cable.path, "--rtu-line", "115200-8N1",
+               "--rtu-address", str(UNIT)]
     for entry in ALSO:
         options += ["--modbus-also", entry]
     one = Box(lambda *more, **how: Gateway(folder, *more, **how), folder, *options,
@@ -89,11 +104,18 @@ def peers(box):
         peer.close()
 
 
+@pytest.fixture(scope="module")
+def on_bus(box, cable):
+    peer = connect_serial(cable)
+    yield peer
+    peer.close()
+
+
 def worth(peer, function, address, kind, scale):
     """A value as a master makes it of the registers."""
     order, size = kind.split()[:-1], struct.calcsize(kind[-1])
     read = {3: peer.read_holding_registers, 4: peer.read_input_registers}[function]
-    registers = read(address, size // 2, slave=1).registers
+    registers = read(address, size // 2, slave=UNIT).registers
     if order == ["swapped"]:
         registers = registers[::-1]
     return struct.unpack(f">{kind[-1]}", struct.pack(f">{len(registers)}H", *registers))[0] * scale
@@ -110,16 +132,16 @@ def test_all_maps_are_tried(box):
 
 
 @pytest.mark.parametrize("name", MASTERS)
-def test_a_meter_is_read_as_its_masters_do_on_connections_that_stay(box, peers, name):
+def test_a_meter_is_read_as_its_masters_do_on_connections_that_stay(box, peers, on_bus, name):
     before = accepted(box)
-    box.patch(MeterType=name)
-    for peer in peers:
+    box.patch(MeterType=name, RTU={"MeterType": name})
+    for peer in (*peers, on_bus):
         for function, address, kind, scale, value in MASTERS[name]:
             found = worth(peer, function, address, kind, scale)
             assert found == pytest.approx(value, rel=1e-6, abs=scale * 0.501), f"{function} {address:#06x} of {name}"
     assert accepted(box) == before, "nobody had to come again"
-    state = box.state()["Modbus"]
-    for listener in (state, state["Also"][FOLLOWS]):
+    state, bus = box.state()["Modbus"], box.state()["RTU"]
+    for listener in (state, state["Also"][FOLLOWS], bus):
         assert (listener["Map"], listener["WordOrder"]) == (name, state["MeterOrders"][name])
     assert state["Also"][SDM630]["Map"] == "Eastron-SDM630"
 
@@ -128,17 +150,18 @@ MBPOLL = {"f": "float", "swapped f": "float", "i": "int", "swapped i": "int"}
 
 
 @pytest.mark.parametrize("name", MASTERS)
-def test_mbpoll_agrees(box, name):
-    box.patch(MeterType=name)
+def test_mbpoll_agrees(box, cable, name):
+    box.patch(MeterType=name, RTU={"MeterType": name})
     kinds = [master for master in MASTERS[name] if master[2] in MBPOLL]
     for function, address, kind, scale, value in kinds[:2]:
         swap = [] if kind.startswith("swapped") else ["-B"]
-        done = subprocess.run(
-            ["mbpoll", "-m", "tcp", "-a", "1", "-0", "-r", str(address), "-1", "-p", str(box.server.port), *swap,
-             "-t", f"{ {3: 4, 4: 3}[function]}:{MBPOLL[kind]}", "127.0.0.1"],
-            capture_output=True, text=True, timeout=20, check=True)
-        found = float(re.search(r"^\[\d+\]:\s+(\S+)", done.stdout, re.M).group(1))
-        assert found * scale == pytest.approx(value, rel=1e-4, abs=scale * 0.501), done.stdout
+        for way in (["-m", "tcp", "-p", str(box.server.port), "127.0.0.1"],
+                    ["-m", "rtu", "-b", "115200", "-P", "none", cable.master]):
+            done = subprocess.run(["mbpoll", "-a", str(UNIT), "-0", "-r", str(address), "-1", *swap,
+                                   "-t", f"{ {3: 4, 4: 3}[function]}:{MBPOLL[kind]}", *way],
+                                  capture_output=True, text=True, timeout=20, check=True)
+            found = float(re.search(r"^\[\d+\]:\s+(\S+)", done.stdout, re.M).group(1))
+            assert found * scale == pytest.approx(value, rel=1e-4, abs=scale * 0.501), done.stdout
 
 
 def test_word_order_of_the_meter_is_the_default_and_another_overrules_it(box, peers):
