@@ -18,6 +18,14 @@ const char *const choices_rtu_stale[] = {"exception",    "hold",   "zero",
                                          "high-current", "silent", NULL};
 const char *const choices_direction[] = {"auto", "kernel", "rts", "none", NULL};
 
+int choices_find(const char *const *names, const char *name)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
 /* Adds a whole name, or says that there are more. */
 static void add_name(struct text_out *out, const char *name)
 {

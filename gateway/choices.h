@@ -16,6 +16,9 @@ extern const char *const choices_stale[];
 extern const char *const choices_rtu_stale[];
 extern const char *const choices_direction[];
 
+/* The value of a name; -1: it is none of them. */
+int choices_find(const char *const *names, const char *name);
+
 /* Writes the names of all register maps, or simulated meters, each behind a blank; " ..." in place
  * of those that do not fit. */
 void choices_of_maps(char names[static CHOICES_MAX]);

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "choices.h"
 #include "core/text_out.h"
 #include "map_list.h"
 
@@ -42,14 +43,6 @@ bool config_is_set(const struct config *c, const char *pointer)
 
 /* --- defaults --------------------------------------------------------------------------------- */
 
-static int choice_by_name(const struct config_row *row, const char *name)
-{
-    for (int i = 0; row->choices[i]; i++)
-        if (strcmp(row->choices[i], name) == 0)
-            return i;
-    return -1;
-}
-
 static void set_fallback(const struct config_row *row, struct config *c)
 {
     if (row->type == CONFIG_TEXT)
@@ -57,7 +50,7 @@ static void set_fallback(const struct config_row *row, struct config *c)
     else if (row->type == CONFIG_NUMBER)
         *number_of(row, c) = (int)strtol(row->fallback, NULL, 10);
     else if (row->type == CONFIG_CHOICE)
-        *number_of(row, c) = choice_by_name(row, row->fallback);
+        *number_of(row, c) = choices_find(row->choices, row->fallback);
     else
         *number_of(row, c) = strcmp(row->fallback, "true") == 0;
 }
@@ -140,7 +133,7 @@ static bool set_number(const struct config_row *row, struct config *c, const jso
 static bool set_choice(const struct config_row *row, struct config *c, const json_t *value,
                        char detail[static CONFIG_DETAIL_MAX])
 {
-    int choice = json_is_string(value) ? choice_by_name(row, json_string_value(value)) : -1;
+    int choice = json_is_string(value) ? choices_find(row->choices, json_string_value(value)) : -1;
     if (choice < 0) {
         int n = snprintf(detail, CONFIG_DETAIL_MAX, "must be one of");
         for (int i = 0; row->choices[i] && n < CONFIG_DETAIL_MAX; i++)

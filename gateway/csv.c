@@ -34,7 +34,7 @@ void csv_begin(struct csv *c, const char *bytes, size_t length)
 
 /* --- characters ------------------------------------------------------------------------------- */
 
-static bool is_blank(char c)
+bool csv_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -94,7 +94,7 @@ static char take(struct line *line)
 
 static void skip_blanks(struct line *line)
 {
-    while (line->at < line->end && is_blank(*line->at))
+    while (line->at < line->end && csv_is_blank(*line->at))
         take(line);
 }
 
@@ -124,7 +124,7 @@ static char *take_plain(const struct csv *c, struct line *line, char *out)
     char *begin = out;
     while (!at_separator(c, line))
         *out++ = take(line);
-    while (out > begin && is_blank(out[-1]))
+    while (out > begin && csv_is_blank(out[-1]))
         out--;
     return out;
 }

@@ -33,6 +33,9 @@ struct csv {
     char text[CSV_LINE_MAX + CSV_CELLS_MAX + 1];
 };
 
+/* Blanks around a cell are none of it, unless it is quoted. */
+bool csv_is_blank(char c);
+
 enum csv_result { CSV_LINE, CSV_END, CSV_BAD };
 
 /* Starts at the first line of these bytes, which stay the caller's. */

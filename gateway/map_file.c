@@ -384,7 +384,7 @@ static bool read_fixed_value(struct parser *p, const struct csv_cell *cell)
         return refuse(p, cell->column, "neither a quantity nor a fixed value: what shall be shown?");
     if (row->source == FROM_FIXED)
         return read_fixed_number(p, cell);
-    if (row->source == FROM_SETTING && row->of == SETTING_ACCEPTED)
+    if (map_row_is_accepted(row))
         return !is_set(cell) || read_fixed_number(p, cell);
     if (row->source == FROM_SETTING)
         return is_set(cell) ? read_codes(p, cell) : check_no_codes(p, cell);

@@ -1,33 +1,20 @@
 #include "map_print.h"
 
 #include "core/register_write.h"
+#include "csv.h"
 #include "map_row.h"
 
 #include <string.h>
 
 enum { CELL_MAX = 512 };
 
-static bool is_accepted(const struct register_row *row)
-{
-    return row->source == FROM_SETTING && row->of == SETTING_ACCEPTED;
-}
-
-static bool has_number(const struct register_row *row)
-{
-    return row->source == FROM_FIXED || is_accepted(row);
-}
-
 /* --- map files -------------------------------------------------------------------------------- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
 
 static bool needs_quotes(const char *text)
 {
     size_t length = strlen(text);
-    return strpbrk(text, ",;\"") || (length && (is_blank(text[0]) || is_blank(text[length - 1])));
+    return strpbrk(text, ",;\"") ||
+           (length && (csv_is_blank(text[0]) || csv_is_blank(text[length - 1])));
 }
 
 static void put_cell(FILE *to, const char *text, char end)
@@ -71,7 +58,7 @@ static void put_fixed(struct text_out *out, const struct register_row *row)
 {
     if (row->source == FROM_TEXT)
         put_text(out, row);
-    else if (has_number(row))
+    else if (map_row_has_number(row))
         decimal_put(out, map_row_number(row));
     else
         map_row_put_codes(out, row);
@@ -175,7 +162,7 @@ static void put_shows(struct text_out *out, const struct register_row *row)
         text_put(out, ": ");
     if (has_title)
         text_put(out, row->title);
-    if (has_title && (row->source == FROM_NOTHING || is_accepted(row))) {
+    if (has_title && (row->source == FROM_NOTHING || map_row_is_accepted(row))) {
         text_put(out, ", ");
         text_put(out, map_row_name(row));
     }
@@ -218,7 +205,7 @@ static bool is_known(const struct shown *s, const struct register_row *row)
 {
     if (row->source == FROM_QUANTITY)
         return reading_has(s->reading, (enum quantity)row->of);
-    return has_number(row);
+    return map_row_has_number(row);
 }
 
 static void put_value(struct text_out *out, const struct shown *s, const struct map_walk_row *at)

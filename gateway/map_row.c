@@ -84,15 +84,19 @@ struct decimal map_row_number(const struct register_row *row)
     }
 }
 
-static bool has_codes(const struct register_row *row)
+bool map_row_is_accepted(const struct register_row *row)
 {
-    return row->source == FROM_SETTING && row->of != SETTING_ACCEPTED && row->codes;
+    return row->source == FROM_SETTING && row->of == SETTING_ACCEPTED;
 }
 
-static bool has_number(const struct register_row *row)
+bool map_row_has_number(const struct register_row *row)
 {
-    return row->source == FROM_FIXED ||
-           (row->source == FROM_SETTING && row->of == SETTING_ACCEPTED);
+    return row->source == FROM_FIXED || map_row_is_accepted(row);
+}
+
+static bool has_codes(const struct register_row *row)
+{
+    return row->source == FROM_SETTING && !map_row_is_accepted(row) && row->codes;
 }
 
 void map_row_put_codes(struct text_out *out, const struct register_row *row)
@@ -144,7 +148,7 @@ bool map_row_is_equal(const struct register_row *a, const struct register_row *b
            (!uses_of(a) || a->of == b->of) && a->form == b->form && a->order == b->order &&
            register_row_length(a) == register_row_length(b) &&
            same_decimal(map_row_scale(a), map_row_scale(b)) &&
-           (!has_number(a) || same_decimal(map_row_number(a), map_row_number(b))) &&
+           (!map_row_has_number(a) || same_decimal(map_row_number(a), map_row_number(b))) &&
            (a->source != FROM_TEXT || same_text(a->text, b->text)) && same_codes(a, b) &&
            same_text(a->title, b->title);
 }

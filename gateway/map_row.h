@@ -31,6 +31,11 @@ struct decimal map_row_scale(const struct register_row *row);
 /* The value of FROM_FIXED and SETTING_ACCEPTED. */
 struct decimal map_row_number(const struct register_row *row);
 
+/* True if the row always reads its .number: fixed values, and settings that are taken and mean nothing. */
+bool map_row_has_number(const struct register_row *row);
+/* The latter alone. */
+bool map_row_is_accepted(const struct register_row *row);
+
 /* Appends a setting's codes, "9600=2 19200=3"; nothing if it has none. */
 void map_row_put_codes(struct text_out *out, const struct register_row *row);
 

@@ -28,14 +28,6 @@ static const struct also_key {
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
-static int choice_by_name(const char *const *names, const char *name)
-{
-    for (int i = 0; names[i]; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 /* A number from 1 to max; -1: it is none. */
 static int number_up_to(int max, const char *text)
 {
@@ -58,7 +50,7 @@ static bool refuse_value(const struct also_key *key, const char *value, char *er
 static bool set_key(struct modbus_also *also, const struct also_key *key, const char *value,
                     char *error)
 {
-    int number = key->choices ? choice_by_name(key->choices, value) : number_up_to(key->max, value);
+    int number = key->choices ? choices_find(key->choices, value) : number_up_to(key->max, value);
     if (number < 0)
         return refuse_value(key, value, error);
     *(int *)(void *)((char *)also + key->offset) = number;

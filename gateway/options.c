@@ -295,11 +295,11 @@ static bool set_number(const struct option_row *row, struct options *o, const ch
 static bool set_choice(const struct option_row *row, struct options *o, const char *value,
                        char *error)
 {
-    for (int i = 0; row->choices[i]; i++)
-        if (strcmp(row->choices[i], value) == 0) {
-            *number_of(row, o) = i;
-            return true;
-        }
+    int choice = choices_find(row->choices, value);
+    if (choice >= 0) {
+        *number_of(row, o) = choice;
+        return true;
+    }
     int n = snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is none of", value);
     for (int i = 0; row->choices[i] && n < OPTION_ERROR_MAX; i++)
         n += snprintf(error + n, (size_t)(OPTION_ERROR_MAX - n), " %s", row->choices[i]);

@@ -97,9 +97,3 @@ bool rs485_end_sending(const struct rs485 *r, bool now)
         (void)set_rts(r->fd, false);
     return true;
 }
-
-const char *rs485_direction_name(enum rs485_direction direction)
-{
-    static const char *const names[] = {"auto", "kernel", "rts", "none"};
-    return names[direction];
-}

@@ -29,7 +29,4 @@ void rs485_begin_sending(const struct rs485 *r);
  * the bus is given back all the same. */
 bool rs485_end_sending(const struct rs485 *r, bool now);
 
-/* "kernel", "rts" or "none". */
-const char *rs485_direction_name(enum rs485_direction direction);
-
 #endif

@@ -1,5 +1,6 @@
 #include "rtu_bus.h"
 
+#include "choices.h"
 #include "heap.h"
 #include "log.h"
 #include "serial_port.h"
@@ -159,7 +160,7 @@ static void take_bus(struct rtu_bus *m)
     m->hint[0] = 0;
     if (!possible)
         snprintf(m->hint, sizeof m->hint, "this port cannot turn the bus by %s; nobody does it now",
-                 rs485_direction_name(m->settings.direction));
+                 choices_direction[m->settings.direction]);
     else if (m->active.termination && !m->bus.terminated)
         snprintf(
             m->hint, sizeof m->hint,
@@ -168,21 +169,26 @@ static void take_bus(struct rtu_bus *m)
         log_warning("rtu", "%s: %s", m->settings.path, m->hint);
 }
 
-static void activate(struct rtu_bus *m)
+/* On a port whose line is set. */
+static void begin(struct rtu_bus *m)
 {
     char line[RTU_LINE_MAX];
-    const struct serial_line serial = line_of(&m->active);
     begin_slave(m);
-    if (m->watch.fd < 0)
-        return;
-    if (!serial_port_set(m->watch.fd, &serial)) {
-        lose(m, strerror(errno));
-        return;
-    }
     take_bus(m);
     rtu_bus_format_line(&m->active, line);
     log_info("rtu", "%s: address %d, %s, direction by %s", m->settings.path, m->active.address,
-             line, rs485_direction_name(m->bus.used));
+             line, choices_direction[m->bus.used]);
+}
+
+static void activate(struct rtu_bus *m)
+{
+    const struct serial_line serial = line_of(&m->active);
+    if (m->watch.fd < 0)
+        begin_slave(m);
+    else if (serial_port_set(m->watch.fd, &serial))
+        begin(m);
+    else
+        lose(m, strerror(errno));
 }
 
 static void reboot(struct rtu_bus *m)
@@ -264,7 +270,7 @@ static void open_port(struct rtu_bus *m)
         return;
     }
     m->problem[0] = 0;
-    activate(m);
+    begin(m);
     set_alarm(m);
 }
 
