@@ -8,18 +8,12 @@ import re
 import socket
 import struct
 import subprocess
-import sys
-import unittest.mock
 
 import pytest
 
-from harness import DATA, Client, Closed, Gateway, crc16, wait_until
+from harness import DATA, Client, Closed, Gateway, wait_until
 from page_kit import STATUS, Box, document, metric
-from rtu_kit import Cable
-
-sys.modules.setdefault("serial_asyncio", unittest.mock.MagicMock())  # pymodbus wants it for clients nobody uses here
-import pymodbus.client  # noqa: E402
-import pymodbus.transaction  # noqa: E402
+from rtu_kit import Cable, pymodbus, sealed
 
 THREE_PHASE = DATA / "p1" / "dsmr50_three_phase.txt"
 # What the telegram says.  It has no frequency: the nominal one is shown.
@@ -145,7 +139,6 @@ def test_a_meter_is_read_as_its_masters_do_on_connections_that_stay(box, peers, 
         assert (listener["Map"], listener["WordOrder"]) == (name, state["MeterOrders"][name])
     assert state["Also"][SDM630]["Map"] == "Eastron-SDM630"
 
-
 MBPOLL = {"f": "float", "swapped f": "float", "i": "int", "swapped i": "int"}
 
 
@@ -269,10 +262,10 @@ def test_an_rtu_listener_takes_writes_in_its_frames(gateway):
     """A setting of 16 bits, by function 06; the main listener is the one that allows it here."""
     server = gateway("sim:dsmr50", "--map", "pro380", "--modbus-framing", "rtu", "--modbus-writes")
     request = bytes.fromhex("01 06 40 03 00 07")
-    request += crc16(request, 0xFFFF).to_bytes(2, "little")
+    request = sealed(request)
     read = bytes.fromhex("01 03 40 03 00 01")
     with socket.create_connection(("127.0.0.1", server.port), 5) as s:
         s.sendall(request)
         assert s.recv(256) == request
-        s.sendall(read + crc16(read, 0xFFFF).to_bytes(2, "little"))
+        s.sendall(sealed(read))
         assert s.recv(256)[3:5] == b"\0\7"

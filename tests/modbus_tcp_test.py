@@ -9,21 +9,14 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
-import unittest.mock
 
 import pytest
 
 from harness import Client, Closed, DATA, Gateway, floats, marked, p1, wait_until
+from rtu_kit import pymodbus
 
-# pymodbus wants these for its serial clients, and Debian only recommends them; TCP needs neither.
-for absent in ("serial", "serial_asyncio"):
-    sys.modules.setdefault(absent, unittest.mock.MagicMock())
-import pymodbus.client  # noqa: E402
-import pymodbus.constants  # noqa: E402
-import pymodbus.payload  # noqa: E402
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, TARGET_SILENT = 1, 2, 3, 0x0B
 THREE_PHASE = DATA / "p1" / "dsmr50_three_phase.txt"

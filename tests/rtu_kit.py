@@ -3,9 +3,17 @@ at the other end of a cable."""
 import os
 import select
 import subprocess
+import sys
 import time
+import unittest.mock
 
 from harness import DEADLINE, PtyMeter, crc16, wait_until
+
+sys.modules.setdefault("serial_asyncio", unittest.mock.MagicMock())  # pymodbus wants it for clients nobody uses here
+import pymodbus.client  # noqa: E402
+import pymodbus.constants  # noqa: E402
+import pymodbus.payload  # noqa: E402
+import pymodbus.transaction  # noqa: E402
 
 
 def sealed(data):

@@ -1,32 +1,15 @@
 """RTU framing over TCP, which several masters speak only."""
 import pathlib
 import socket
-import sys
-import unittest.mock
 
 import pytest
 
-from harness import DATA, crc16, wait_until
-
-# pymodbus wants these for its serial clients, and Debian only recommends them; TCP needs neither.
-for absent in ("serial", "serial_asyncio"):
-    sys.modules.setdefault(absent, unittest.mock.MagicMock())
-import pymodbus.client  # noqa: E402
-import pymodbus.constants  # noqa: E402
-import pymodbus.payload  # noqa: E402
-import pymodbus.transaction  # noqa: E402
+from harness import DATA, wait_until
+from rtu_kit import pymodbus, sealed
 
 THREE_PHASE = DATA / "p1" / "dsmr50_three_phase.txt"
 VOLTAGES = [233.4, 231.9, 234.0]
 READ_ONE = bytes.fromhex("01 03 80 06 00 01")
-
-
-def crc(data):
-    return crc16(data, 0xFFFF).to_bytes(2, "little")
-
-
-def sealed(data):
-    return data + crc(data)
 
 
 def served(port):
@@ -75,7 +58,7 @@ def test_noise_broadcasts_and_bad_checksums_get_no_answer(port):
         damaged = sealed(READ_ONE)[:-1] + b"\x00"
         s.sendall(b"\xff\x55" + broadcast + damaged + sealed(READ_ONE))
         answer = receive(s, 7)
-        assert answer[:3] == b"\x01\x03\x02" and answer[-2:] == crc(answer[:-2])
+        assert answer[:3] == b"\x01\x03\x02" and answer == sealed(answer[:-2])
         s.settimeout(0.2)
         with pytest.raises(TimeoutError):
             s.recv(1)

@@ -1,18 +1,13 @@
 """The Modbus RTU slave: `--rtu` on a pseudo-terminal, raw frames and independent masters."""
 import signal
 import subprocess
-import sys
 import time
-import unittest.mock
 
 import pytest
 
 from harness import marked, refusal, wait_until
 from page_kit import fixture_box, fixture_metered  # noqa: F401
-from rtu_kit import Bus, Cable, read, registers, sealed, write
-
-sys.modules.setdefault("serial_asyncio", unittest.mock.MagicMock())  # pymodbus wants it for clients nobody uses here
-import pymodbus.client  # noqa: E402
+from rtu_kit import Bus, Cable, pymodbus, read, registers, sealed, write
 
 EMPRO = ("--rtu-map", "empro", "--rtu-address", "5")
 ADDRESS, BAUD_LOW, BAUD_HIGH, LINE, TERMINATION, P1_STATUS, AGE, REBOOT = 0xFE01, 0xFE02, 0xFE03, 0xFE04, 0xFE05, \

@@ -10,7 +10,8 @@ import pytest
 
 import guest_kit
 from guest_kit import Guest, MCR, MCR_RTS
-from harness import DATA, crc16, wait_until
+from harness import DATA, wait_until
+from rtu_kit import sealed
 
 TELEGRAM = DATA / "p1" / "dsmr50_three_phase.txt"
 ADDRESS = 16
@@ -19,10 +20,6 @@ LINES = [f"{baud}-{character}" for baud in BAUDS for character in ("8N1", "8E1")
 # The vendor block.
 AT_ADDRESS, AT_BAUD_LOW, AT_BAUD_HIGH, AT_LINE, AT_TERMINATION, AT_REBOOT = *range(0xFE01, 0xFE06), 0xFE0F
 VOLTAGES = struct.pack(">3f", 233.4, 231.9, 234.0)  # of the telegram; registers 0.. of the map
-
-
-def sealed(data):
-    return data + crc16(data, 0xFFFF).to_bytes(2, "little")
 
 
 class Master:
