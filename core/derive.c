@@ -1,5 +1,6 @@
 #include "derive.h"
 
+#include "integers.h"
 #include "tic.h"
 
 enum {
@@ -14,7 +15,7 @@ static enum quantity phase(enum quantity of_l1, int n)
     return (enum quantity)((int)of_l1 + n);
 }
 
-static void set_derived(struct reading *r, enum quantity q, int64_t value)
+static void set_derived(struct reading *r, enum quantity q, reading_value value)
 {
     if (!reading_has(r, q))
         reading_set(r, q, value);
@@ -27,19 +28,14 @@ static bool known_or_not_sent(const struct reading *r, enum quantity q)
     return reading_has(r, q) || r->object_errors == r->mbus_errors;
 }
 
-static int64_t value_or_zero(const struct reading *r, enum quantity q)
+static reading_value value_or_zero(const struct reading *r, enum quantity q)
 {
     return reading_has(r, q) ? r->value[q] : 0;
 }
 
-static int64_t absolute(int64_t x)
+static reading_value absolute(reading_value x)
 {
     return x < 0 ? -x : x;
-}
-
-int64_t derive_divide(int64_t x, int64_t by)
-{
-    return (x + (x < 0 ? -by / 2 : by / 2)) / by;
 }
 
 uint32_t derive_sqrt(uint64_t x)
@@ -52,11 +48,12 @@ uint32_t derive_sqrt(uint64_t x)
 }
 
 /* sqrt(a^2 + b^2 + factor * a * b), to the nearest.  Values are below 2^26: 60 kV in mV, 20 MW in W. */
-static int64_t root_of_squares(int64_t a, int64_t b, int factor)
+static reading_value root_of_squares(reading_value x, reading_value y, int factor)
 {
+    int64_t a = x, b = y;
     uint64_t square = (uint64_t)(a * a + b * b + factor * a * b);
     uint64_t root = derive_sqrt(square);
-    return (int64_t)(root + (square - root * root > root));
+    return (reading_value)(root + (square - root * root > root));
 }
 
 /* result = plus - minus */
@@ -80,8 +77,8 @@ static void derive_energy_total(struct reading *r, enum quantity total, enum qua
         any = any || reading_has(r, tariff);
         sum += value_or_zero(r, tariff);
     }
-    if (any)
-        set_derived(r, total, sum);
+    if (any && (!CORE_IS_SMALL || sum <= INT32_MAX))
+        set_derived(r, total, (reading_value)sum);
 }
 
 static bool has_phase(const struct reading *r, int n)
@@ -101,7 +98,7 @@ static void count_phases(struct reading *r)
 
 /* --- which grid ------------------------------------------------------------------------------- */
 
-static bool in_range(const struct reading *r, enum quantity q, int64_t low, int64_t high)
+static bool in_range(const struct reading *r, enum quantity q, reading_value low, reading_value high)
 {
     return reading_has(r, q) && r->value[q] >= low && r->value[q] <= high;
 }
@@ -110,12 +107,12 @@ static bool in_range(const struct reading *r, enum quantity q, int64_t low, int6
  * and at least the difference of the other two, within what rounding takes. */
 static bool currents_close(const struct reading *r)
 {
-    int64_t i[PHASES], tolerance = WHOLE_AMPERE_MA;
+    reading_value i[PHASES], tolerance = WHOLE_AMPERE_MA;
     for (int n = 0; n < PHASES; n++) {
         if (!reading_has(r, phase(Q_METER_CURRENT_L1, n)))
             return false;
         i[n] = r->value[phase(Q_METER_CURRENT_L1, n)];
-        if (i[n] % WHOLE_AMPERE_MA)
+        if ((int32_t)i[n] % WHOLE_AMPERE_MA)
             tolerance = 50;
     }
     return i[1] <= i[0] + i[2] + tolerance && i[1] + tolerance >= absolute(i[0] - i[2]);
@@ -131,8 +128,8 @@ static bool looks_like_delta(const struct reading *r)
 
 static bool looks_like_star(const struct reading *r)
 {
-    return in_range(r, Q_METER_VOLTAGE_L1, 100000, INT64_MAX) &&
-           (r->phases == 1 || in_range(r, Q_METER_VOLTAGE_L2, 100000, INT64_MAX));
+    return in_range(r, Q_METER_VOLTAGE_L1, 100000, READING_VALUE_MAX) &&
+           (r->phases == 1 || in_range(r, Q_METER_VOLTAGE_L2, 100000, READING_VALUE_MAX));
 }
 
 /* Votes, so that a lost phase never turns one grid into the other. */
@@ -156,9 +153,9 @@ static enum reading_grid judge_grid(const struct reading *r, struct derive_state
 static enum reading_grid find_grid(const struct reading *r, const struct derive_settings *settings,
                                    struct derive_state *state)
 {
-    if (settings->grid != GRID_BY_METER)
+    if (!CORE_IS_SMALL && settings->grid != GRID_BY_METER)
         return settings->grid == GRID_ALWAYS_DELTA ? GRID_DELTA : GRID_STAR;
-    if (r->standard != STANDARD_P1)
+    if (!CORE_IS_SMALL && r->standard != STANDARD_P1)
         return GRID_STAR;
     if (reading_has(r, Q_GRID_TYPE))
         return r->value[Q_GRID_TYPE] == 230 ? GRID_DELTA : GRID_STAR;
@@ -178,7 +175,8 @@ static void derive_delta_voltages(struct reading *r, bool estimate_u31)
     copy_known(r, Q_VOLTAGE_L12, Q_METER_VOLTAGE_L1);
     copy_known(r, Q_VOLTAGE_L32, Q_METER_VOLTAGE_L3);
     /* 60 degrees between them in a balanced set */
-    if (estimate_u31 && reading_has(r, Q_VOLTAGE_L12) && reading_has(r, Q_VOLTAGE_L32))
+    if (!CORE_IS_SMALL && estimate_u31 && reading_has(r, Q_VOLTAGE_L12) &&
+        reading_has(r, Q_VOLTAGE_L32))
         set_derived(r, Q_VOLTAGE_L31,
                     root_of_squares(r->value[Q_VOLTAGE_L12], r->value[Q_VOLTAGE_L32], -1));
     copy_known(r, Q_LINE_VOLTAGE_L12, Q_VOLTAGE_L12);
@@ -199,7 +197,7 @@ static void derive_star_voltages(struct reading *r)
         copy_known(r, phase(Q_VOLTAGE_L1, n), phase(Q_METER_VOLTAGE_L1, n));
     /* With a phase at 0 V it may as well be a delta grid that is not recognised. */
     for (int n = 0; n < PHASES; n++)
-        if (!in_range(r, phase(Q_VOLTAGE_L1, n), 1, INT64_MAX))
+        if (!in_range(r, phase(Q_VOLTAGE_L1, n), 1, READING_VALUE_MAX))
             return;
     derive_line_voltage(r, Q_LINE_VOLTAGE_L12, Q_VOLTAGE_L1, Q_VOLTAGE_L2);
     derive_line_voltage(r, Q_LINE_VOLTAGE_L32, Q_VOLTAGE_L3, Q_VOLTAGE_L2);
@@ -209,13 +207,13 @@ static void derive_star_voltages(struct reading *r)
 /* The mean of three neighbours; of the first alone on a single-phase meter. */
 static void derive_mean(struct reading *r, enum quantity result, enum quantity first, int count)
 {
-    int64_t sum = 0;
+    reading_value sum = 0;
     for (int n = 0; n < count; n++) {
         if (!reading_has(r, phase(first, n)))
             return;
         sum += r->value[phase(first, n)];
     }
-    set_derived(r, result, derive_divide(sum, count));
+    set_derived(r, result, (reading_value)divide_rounded(sum, (unsigned)count));
 }
 
 /* --- active power ----------------------------------------------------------------------------- */
@@ -243,8 +241,8 @@ static void derive_total_power_tic(struct reading *r)
     uint32_t status = (uint32_t)value_or_zero(r, Q_TIC_STATUS);
     bool producer = (status & TIC_STGE_PRODUCER) != 0,
          exporting = (status & TIC_STGE_EXPORTING) != 0;
-    int64_t import = value_or_zero(r, Q_APPARENT_IMPORT),
-            export = value_or_zero(r, Q_APPARENT_EXPORT);
+    reading_value import = value_or_zero(r, Q_APPARENT_IMPORT),
+                  export = value_or_zero(r, Q_APPARENT_EXPORT);
     bool has_import = reading_has(r, Q_APPARENT_IMPORT),
          has_export = reading_has(r, Q_APPARENT_EXPORT);
     copy_known(r, Q_POWER_IMPORT, Q_APPARENT_IMPORT);
@@ -291,9 +289,9 @@ static void derive_reactive(struct reading *r)
 /* The meter's own: import or export, of which one is 0.  False when it sends none, or when the one
  * that may not be 0 was bad. */
 static bool apparent_of_meter(const struct reading *r, enum quantity import, enum quantity export,
-                              int64_t *va)
+                              reading_value *va)
 {
-    int64_t in = value_or_zero(r, import), out = value_or_zero(r, export);
+    reading_value in = value_or_zero(r, import), out = value_or_zero(r, export);
     *va = in > out ? in : out;
     if (*va > 0)
         return true;
@@ -301,9 +299,9 @@ static bool apparent_of_meter(const struct reading *r, enum quantity import, enu
 }
 
 /* The sum of |Pn| over the phases this meter has; |P| where one of them is unknown. */
-static int64_t sum_of_phase_powers(const struct reading *r)
+static reading_value sum_of_phase_powers(const struct reading *r)
 {
-    int64_t sum = 0;
+    reading_value sum = 0;
     bool any = false;
     for (int n = 0; n < PHASES; n++) {
         if (reading_has(r, phase(Q_POWER_L1, n))) {
@@ -318,7 +316,7 @@ static int64_t sum_of_phase_powers(const struct reading *r)
 
 static void derive_apparent_total(struct reading *r)
 {
-    int64_t va;
+    reading_value va;
     if (apparent_of_meter(r, Q_APPARENT_IMPORT, Q_APPARENT_EXPORT, &va)) {
         if (!r->export_unmeasured)
             set_derived(r, Q_APPARENT, va);
@@ -332,14 +330,14 @@ static void derive_apparent_total(struct reading *r)
 /* TIC prints 0 VA for a phase that exports; its apparent power is unknown then. */
 static bool is_exporting_tic_phase(const struct reading *r, int n)
 {
-    return r->standard == STANDARD_TIC && in_range(r, phase(Q_APPARENT_IMPORT_L1, n), 0, 0) &&
-           in_range(r, phase(Q_METER_CURRENT_L1, n), WHOLE_AMPERE_MA, INT64_MAX);
+    return reading_is_tic(r) && in_range(r, phase(Q_APPARENT_IMPORT_L1, n), 0, 0) &&
+           in_range(r, phase(Q_METER_CURRENT_L1, n), WHOLE_AMPERE_MA, READING_VALUE_MAX);
 }
 
 static void derive_apparent_phase(struct reading *r, int n)
 {
     enum quantity power = phase(Q_POWER_L1, n), reactive = phase(Q_REACTIVE_L1, n);
-    int64_t va;
+    reading_value va;
     if (apparent_of_meter(r, phase(Q_APPARENT_IMPORT_L1, n), phase(Q_APPARENT_EXPORT_L1, n), &va)) {
         if (!is_exporting_tic_phase(r, n))
             set_derived(r, phase(Q_APPARENT_L1, n), va);
@@ -355,8 +353,8 @@ static void derive_power_factor(struct reading *r, enum quantity result, enum qu
 {
     if (!reading_has(r, power) || !reading_has(r, apparent) || r->value[apparent] == 0)
         return;
-    int64_t factor = derive_divide(r->value[power] * 1000, r->value[apparent]);
-    set_derived(r, result, factor > 1000 ? 1000 : factor < -1000 ? -1000 : factor);
+    int64_t factor = divide_rounded((int64_t)r->value[power] * 1000, (uint64_t)r->value[apparent]);
+    set_derived(r, result, (reading_value)(factor > 1000 ? 1000 : factor < -1000 ? -1000 : factor));
 }
 
 void derive_power_factors(struct reading *r)
@@ -365,7 +363,7 @@ void derive_power_factors(struct reading *r)
         if (reading_has(r, phase(Q_REACTIVE_L1, n)))
             derive_power_factor(r, phase(Q_POWER_FACTOR_L1, n), phase(Q_POWER_L1, n),
                                 phase(Q_APPARENT_L1, n));
-    if (r->standard == STANDARD_TIC)
+    if (reading_is_tic(r))
         return;
     if (reading_has(r, Q_REACTIVE))
         derive_power_factor(r, Q_POWER_FACTOR, Q_POWER, Q_APPARENT);
@@ -378,20 +376,21 @@ void derive_power_factors(struct reading *r)
 static bool meter_currents_are_coarse(const struct reading *r)
 {
     for (int n = 0; n < PHASES; n++)
-        if (value_or_zero(r, phase(Q_METER_CURRENT_L1, n)) % WHOLE_AMPERE_MA)
+        if ((int32_t)value_or_zero(r, phase(Q_METER_CURRENT_L1, n)) % WHOLE_AMPERE_MA)
             return false;
     return true;
 }
 
 /* P/U is the active current alone: it replaces the meter's only where it fits what a whole ampere can
  * stand for, so a reactive load is not hidden. */
-static bool current_from_power(const struct reading *r, int n, int64_t *current_ma)
+static bool current_from_power(const struct reading *r, int n, reading_value *current_ma)
 {
     enum quantity power = phase(Q_POWER_L1, n), voltage = phase(Q_VOLTAGE_L1, n);
     enum quantity meter = phase(Q_METER_CURRENT_L1, n);
     if (!reading_has(r, power) || !reading_has(r, voltage) || r->value[voltage] < 100000)
         return false;
-    *current_ma = derive_divide(r->value[power] * 1000000, r->value[voltage]);
+    *current_ma = (reading_value)divide_rounded((int64_t)r->value[power] * 1000000,
+                                                (uint64_t)r->value[voltage]);
     return !reading_has(r, meter) ||
            (meter_currents_are_coarse(r) &&
             absolute(absolute(*current_ma) - r->value[meter]) < WHOLE_AMPERE_MA);
@@ -400,13 +399,15 @@ static bool current_from_power(const struct reading *r, int n, int64_t *current_
 static void derive_current(struct reading *r, int n, enum derive_current mode)
 {
     enum quantity meter = phase(Q_METER_CURRENT_L1, n), result = phase(Q_CURRENT_L1, n);
-    int64_t current_ma;
-    if (mode == CURRENT_DERIVED && current_from_power(r, n, &current_ma)) {
+    reading_value current_ma;
+    if (!CORE_IS_SMALL && mode == CURRENT_DERIVED && current_from_power(r, n, &current_ma)) {
         set_derived(r, result, current_ma);
     } else if (reading_has(r, meter)) {
         bool exporting = is_exporting_tic_phase(r, n) || value_or_zero(r, phase(Q_POWER_L1, n)) < 0;
         current_ma = r->value[meter];
-        set_derived(r, result, mode != CURRENT_AS_METER && exporting ? -current_ma : current_ma);
+        set_derived(r, result,
+                    !CORE_IS_SMALL && mode != CURRENT_AS_METER && exporting ? -current_ma
+                                                                            : current_ma);
     }
 }
 
@@ -434,7 +435,7 @@ void derive(struct reading *r, const struct derive_settings *settings, struct de
     derive_mean(r, Q_VOLTAGE_MEAN_LL, Q_LINE_VOLTAGE_L12, PHASES);
     derive_energy_total(r, Q_ENERGY_IMPORT, Q_ENERGY_IMPORT_T1);
     derive_energy_total(r, Q_ENERGY_EXPORT, Q_ENERGY_EXPORT_T1);
-    if (r->standard == STANDARD_TIC) {
+    if (reading_is_tic(r)) {
         derive_total_power_tic(r);
         derive_phase_powers_tic(r);
     } else {

@@ -29,15 +29,12 @@ struct derive_state {
     uint8_t latched_grid; /* enum reading_grid */
 };
 
-/* Fills in what follows from the meter's own values.  Allocates nothing, cannot fail. */
+/* Fills in what follows from the meter's own values.  Allocates nothing, cannot fail.  A small build knows no other
+ * settings than zeros. */
 void derive(struct reading *r, const struct derive_settings *settings, struct derive_state *state);
 
 /* The rule for power factors alone: fills in those that are unknown, from the powers that are there. */
 void derive_power_factors(struct reading *r);
-
-/* x / by to the nearest, half away from zero; by is above 0, and x farther than by / 2 from the ends
- * of its type. */
-int64_t derive_divide(int64_t x, int64_t by);
 
 /* The rounded-down square root. */
 uint32_t derive_sqrt(uint64_t x);

@@ -1,6 +1,7 @@
 #include "mean.h"
 
 #include "derive.h"
+#include "integers.h"
 
 #include <string.h>
 
@@ -75,7 +76,7 @@ static void take_means(const struct mean *m, struct reading *r)
 {
     for (int q = 0; q < Q_N; q++)
         if (m->count[q] && reading_has(r, (enum quantity)q))
-            r->value[q] = derive_divide(m->sum[q], m->count[q]);
+            r->value[q] = divide_rounded(m->sum[q], m->count[q]);
 }
 
 void mean_take(const struct mean *m, struct reading *r)

@@ -33,7 +33,7 @@ void message_put_key(struct text_out *out, const char *key)
 void message_put_value(struct text_out *out, const struct reading *r, enum quantity q)
 {
     if (reading_has(r, q))
-        text_decimal(out, r->value[q], quantities[q].decimals);
+        text_decimal(out, r->value[q], quantity_decimals[q]);
     else
         text_put(out, "null");
 }

@@ -139,7 +139,7 @@ static void power_instant_and_meter_share_the_quantities(void **unused)
     struct text_out t;
     for (int q = 0; q < Q_N; q++)
         reading_set(&b->reading, (enum quantity)q,
-                    (quantities[q].decimals ? 1000 : 1) * (INT64_C(1000) + q));
+                    (quantity_decimals[q] ? 1000 : 1) * (INT64_C(1000) + q));
     text_init(&t, instant, sizeof instant);
     message_power_instant(&t, &b->reading);
     (void)meter_of(b, NULL, 0);

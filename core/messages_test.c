@@ -179,7 +179,7 @@ static void every_key_shows_its_quantity(void **unused)
 
     struct bench *b = new_bench();
     for (int q = 0; q < Q_N; q++)
-        reading_set(&b->reading, (enum quantity)q, (quantities[q].decimals ? 1000 : 1) * (1000 + q));
+        reading_set(&b->reading, (enum quantity)q, (quantity_decimals[q] ? 1000 : 1) * (1000 + q));
     assert_string_equal(power_instant(b), expected);
     free(b);
 }

@@ -83,6 +83,8 @@ static int write_many(const struct modbus_bank *bank, const uint8_t *pdu, size_t
     return write_registers(bank, start, quantity, pdu + 6, 5);
 }
 
+#ifndef CORE_SMALL
+
 /* FC 08 sub-function 0: the request comes back (clause 6.8). */
 static int diagnose(const struct modbus_bank *bank, const uint8_t *pdu, size_t n, uint8_t *out)
 {
@@ -134,17 +136,19 @@ static int identify(const struct modbus_bank *bank, const uint8_t *pdu, size_t n
     return (int)(1 + sizeof head + put_id_objects(bank, object, last, out + 1 + sizeof head));
 }
 
+#endif
+
 static const struct function {
     uint8_t code;
     uint8_t min_length, max_length; /* of the request PDU */
     handler *answer;
 } functions[] = {
-    {0x03, 5, 5, read_registers},          /* holding registers */
-    {0x04, 5, 5, read_registers},          /* input registers */
-    {0x06, 1, MODBUS_PDU_MAX, write_one},  /* one register */
-    {0x08, 3, MODBUS_PDU_MAX, diagnose},   /* diagnostics */
-    {0x10, 1, MODBUS_PDU_MAX, write_many}, /* several registers */
-    {0x2B, 2, MODBUS_PDU_MAX, identify},   /* encapsulated interface */
+    {0x03, 5, 5, read_registers},                    /* holding registers */
+    {0x04, 5, 5, read_registers},                    /* input registers */
+    {0x06, 1, MODBUS_PDU_MAX, write_one},            /* one register */
+    FULL_ONLY({0x08, 3, MODBUS_PDU_MAX, diagnose}, ) /* diagnostics */
+    {0x10, 1, MODBUS_PDU_MAX, write_many},           /* several registers */
+    FULL_ONLY({0x2B, 2, MODBUS_PDU_MAX, identify}, ) /* encapsulated interface */
 };
 
 size_t modbus_pdu_reply(const struct modbus_bank *bank, const uint8_t *pdu, size_t n,

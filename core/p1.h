@@ -9,6 +9,8 @@
  * Bytes are taken as they come: each line is decoded when it is complete and the CRC runs along, so
  * after the last byte only the comparison remains.  A telegram with a wrong CRC changes nothing.
  * After a good CRC an object that makes no sense loses that object only.
+ *
+ * Two builds of it exist: p1.c, and p1_lines.c for a small build, which keeps a line at a time.
  */
 #ifndef P1_H
 #define P1_H
@@ -42,10 +44,11 @@ struct p1_stream {
     /* the caller's */
     struct reading *reading; /* being filled; complete when P1_TELEGRAM is returned */
     uint8_t *buffer;
-    size_t buffer_cap;       /* P1_TELEGRAM_MAX, or less if longer telegrams may be dropped */
+    size_t buffer_cap; /* P1_TELEGRAM_MAX, or less if longer telegrams may be dropped; in a small build for one line */
     int32_t winter_offset_s; /* UTC offset of letter W; CIVIL_CET_OFFSET_S unless set otherwise */
     struct p1_stats stats;   /* only ever counts up; wraps at 2^32 */
-    /* read-only, valid with P1_TELEGRAM: from '/' to the last CRC digit, without the final CR LF */
+    /* read-only, valid with P1_TELEGRAM: from '/' to the last CRC digit, without the final CR LF; not in a small
+     * build */
     const uint8_t *telegram;
     size_t telegram_len;
     /* private */
@@ -56,7 +59,9 @@ struct p1_stream {
         size_t origin;   /* offset of the telegram's '/' */
         uint16_t crc;
         unsigned line_number;
+#ifndef CORE_SMALL
         uint8_t layout[P1_LAYOUT_LINES]; /* where line n of the last telegram stood in the table */
+#endif
         uint8_t state;
         bool seven_bit; /* 7E1 sender read as 8N1: bit 7 is even parity, checked and stripped */
     } priv;

@@ -17,7 +17,7 @@ struct seen seen;
 struct p1_stream stream;
 struct reading reading;
 
-static uint8_t buffer[P1_TELEGRAM_MAX];
+static uint8_t buffer[BUFFER_MAX];
 
 /* ---- feeding ---- */
 
@@ -32,10 +32,12 @@ void note(enum p1_event event)
     seen.events[event]++;
     if (event != P1_TELEGRAM)
         return;
+    seen.reading = reading;
+    if (CORE_IS_SMALL) /* there is none */
+        return;
     assert_in_range(stream.telegram_len, 6, sizeof seen.telegram.p);
     seen.telegram.n = stream.telegram_len;
     memcpy(seen.telegram.p, stream.telegram, stream.telegram_len);
-    seen.reading = reading;
 }
 
 void feed(const void *from, size_t n, size_t chunk)
@@ -118,12 +120,14 @@ void decode(const char *lines)
     assert_memory_equal(&byte_by_byte, &seen.reading, sizeof seen.reading);
 }
 
+#ifndef CORE_SMALL
 const char *text_of(enum reading_text_id id)
 {
     static char out[4096];
     reading_text(&seen.reading, id, seen.telegram.p, seen.telegram.n, out, sizeof out);
     return out;
 }
+#endif
 
 /* ---- the files ---- */
 

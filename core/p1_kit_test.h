@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+enum { BUFFER_MAX = CORE_IS_SMALL ? 128 : P1_TELEGRAM_MAX };
 enum { ALL_AT_ONCE = 1 << 20, TEXT_MAX = 16384, FILES_MAX = 64, NAME_MAX_LEN = 64 };
 
 struct bytes {
@@ -31,7 +32,7 @@ extern struct reading reading; /* what the stream fills */
 
 /* ---- feeding ---- */
 
-/* A fresh stream with a buffer of P1_TELEGRAM_MAX, and nothing seen. */
+/* A fresh stream with a buffer of BUFFER_MAX, and nothing seen. */
 void start_stream(void);
 
 /* Keeps what the stream reports. */
@@ -62,7 +63,7 @@ const struct bytes *telegram(const char *lines);
 /* Decodes lines in a telegram of their own, and one by one; the reading is in seen.reading. */
 void decode(const char *lines);
 
-/* A text of the telegram seen last.  Valid until the next one. */
+/* A text of the telegram seen last; not in a small build.  Valid until the next one. */
 const char *text_of(enum reading_text_id id);
 
 /* ---- the files ---- */

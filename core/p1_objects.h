@@ -9,7 +9,9 @@ struct p1_decoder {
     struct reading *reading;
     const uint8_t *origin; /* the telegram's '/'; texts are kept as offsets from here */
     int32_t winter_offset_s;
+#ifndef CORE_SMALL
     uint8_t *layout; /* P1_LAYOUT_LINES bytes kept from telegram to telegram; any content is fine */
+#endif
 };
 
 /* Decodes the complete lines in [p, end), whose last byte ends a line, and returns where it stopped:

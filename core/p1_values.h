@@ -12,28 +12,46 @@
 #define P1_VALUES_H
 
 #include "cursor.h"
+#include "reading.h"
 
 /* Dimensions of values.  Each has the units it is printed in, a base unit and a limit. */
 enum p1_dimension {
-    DIM_POWER,           /* W */
-    DIM_REACTIVE,        /* var */
-    DIM_APPARENT,        /* VA */
-    DIM_ENERGY,          /* Wh */
-    DIM_REACTIVE_ENERGY, /* varh */
-    DIM_VOLTAGE,         /* V */
-    DIM_CURRENT,         /* A */
-    DIM_FREQUENCY,       /* Hz */
-    DIM_VOLUME,          /* dm3 */
-    DIM_HEAT,            /* MJ */
-    DIM_SECONDS,         /* s */
-    DIM_NONE,            /* counts, states and ratios: printed without unit */
+    DIM_POWER,                /* W */
+    DIM_REACTIVE,             /* var */
+    DIM_APPARENT,             /* VA */
+    DIM_ENERGY,               /* Wh */
+    DIM_REACTIVE_ENERGY,      /* varh */
+    DIM_VOLTAGE,              /* V */
+    DIM_CURRENT,              /* A */
+    DIM_FREQUENCY,            /* Hz */
+    DIM_NONE,                 /* counts, states and ratios: printed without unit */
+    DIM_SMALL_N,              /* those of a small build */
+    DIM_VOLUME = DIM_SMALL_N, /* dm3 */
+    DIM_HEAT,                 /* MJ */
+    DIM_SECONDS,              /* s */
     DIM_N
 };
 
+/* A unit's characters in lower case, the first one in the lowest byte; in a small build four of them, without a "k"
+ * before them, which is the highest bit of the first one. */
+#ifdef CORE_SMALL
+typedef uint32_t p1_unit;
+typedef uint32_t p1_digits;
+#else
+typedef uint64_t p1_unit;
+typedef uint64_t p1_digits;
+#endif
+
+/* The unit that is a thousand of `base`. */
+static inline p1_unit p1_kilo(p1_unit base)
+{
+    return CORE_IS_SMALL ? base | 0x80 : base << 8 | 'k';
+}
+
 /* A number as it is printed: digits * 10^-decimals, and its unit. */
 struct p1_printed {
-    int64_t digits; /* signed, of 16 digits at most */
-    uint64_t unit;  /* up to eight lower-case characters, first one in the lowest byte; 0 = none */
+    reading_value digits; /* signed, of 16 digits at most */
+    p1_unit unit;         /* 0 = none */
     uint8_t decimals;
 };
 
@@ -60,7 +78,7 @@ static inline bool p1_read_close(struct cursor *c)
 bool p1_read_number(struct cursor *c, struct p1_printed *n);
 
 /* A unit, up to the ')'; false if it has more than eight characters or control bytes. */
-bool p1_read_unit(struct cursor *c, uint64_t *unit);
+bool p1_read_unit(struct cursor *c, p1_unit *unit);
 
 /* (number[*unit]), as it is printed. */
 bool p1_read_printed(struct cursor *c, struct p1_printed *n);
@@ -69,10 +87,11 @@ bool p1_read_printed(struct cursor *c, struct p1_printed *n);
  * decides, never the code of the object: false if it is none of the dimension's, or the value is beyond what
  * any connection reaches. */
 bool p1_convert(const struct p1_printed *n, enum p1_dimension dimension, unsigned decimals,
-                int64_t *value);
+                reading_value *value);
 
 /* (number[*unit]), converted as p1_convert() does. */
-bool p1_read_value(struct cursor *c, enum p1_dimension dimension, unsigned decimals, int64_t *value);
+bool p1_read_value(struct cursor *c, enum p1_dimension dimension, unsigned decimals,
+                   reading_value *value);
 
 /* (n): digits alone, n <= max. */
 bool p1_read_count(struct cursor *c, unsigned max, unsigned *n);

@@ -39,7 +39,8 @@ enum quantity_kind {
 /* clang-format off */
 /* ROW(id, name, unit, decimals, kind): the name is the key of every JSON and metric we define ourselves.
  * "import" is energy taken from the grid (OBIS "+", demand), "export" is given back (OBIS "-", delivery). */
-#define QUANTITY_TABLE(ROW) \
+#define QUANTITY_TABLE(ROW) QUANTITY_TABLE_P1(ROW) QUANTITY_TABLE_TIC(ROW)
+#define QUANTITY_TABLE_P1(ROW) \
     /* totals of the connection */ \
     /* P+ minus P-; derived */ \
     ROW(POWER,                   "power_w",                      UNIT_W,    0, KIND_MOMENTARY) \
@@ -163,8 +164,9 @@ enum quantity_kind {
     /* its time: reading.peak_time_s */ \
     ROW(DEMAND_MONTH_PEAK,       "demand_month_peak_w",          UNIT_W,    0, KIND_STATE) \
     /* 94.32.1: 230 = 3x230 V without neutral, 400 = 3N400 V */ \
-    ROW(GRID_TYPE,               "grid_type",                    UNIT_NONE, 0, KIND_STATE) \
-    /* TIC only (label in the comment) */ \
+    ROW(GRID_TYPE,               "grid_type",                    UNIT_NONE, 0, KIND_STATE)
+/* TIC only (label in the comment) */
+#define QUANTITY_TABLE_TIC(ROW) \
     ROW(TIC_VERSION,             "tic_version",                  UNIT_NONE, 0, KIND_STATE) /* VTIC */ \
     ROW(ENERGY_SUPPLIER_01,      "energy_supplier_01_wh",        UNIT_WH,   0, KIND_COUNTER) /* EASF01 */ \
     ROW(ENERGY_SUPPLIER_02,      "energy_supplier_02_wh",        UNIT_WH,   0, KIND_COUNTER) \
@@ -224,12 +226,14 @@ enum quantity { QUANTITY_TABLE(QUANTITY_ID) Q_N };
 struct quantity_info {
     const char *name; /* the key in our JSON and metrics; ends in its unit where it has one */
     enum quantity_unit unit;
-    uint8_t decimals; /* the value is kept in unit / 10^decimals */
-    uint8_t kind;     /* enum quantity_kind */
+    uint8_t kind; /* enum quantity_kind */
 };
 
 /* The table, indexed by enum quantity. */
 extern const struct quantity_info quantities[Q_N];
+
+/* The value is kept in unit / 10^decimals.  Apart, for it is all that a small build needs of the table. */
+extern const uint8_t quantity_decimals[];
 
 /* The unit as it is printed ("W", "varh"); "" for UNIT_NONE and UNIT_COUNT. */
 const char *quantity_unit_name(enum quantity_unit unit);

@@ -16,7 +16,7 @@ static void rows_are_filled(void **state)
         assert_non_null(quantities[q].name);
         assert_true(quantities[q].name[0] != 0);
         assert_in_range(quantities[q].unit, 0, UNIT_N - 1);
-        assert_in_range(quantities[q].decimals, 0, 3);
+        assert_in_range(quantity_decimals[q], 0, 3);
         assert_in_range(quantities[q].kind, KIND_MOMENTARY, KIND_STATE);
     }
 }
@@ -70,7 +70,7 @@ static void one_scale_for_a_unit(void **state)
     for (int a = 0; a < Q_N; a++)
         for (int b = 0; b < a; b++)
             if (quantities[a].unit == quantities[b].unit && quantities[a].unit != UNIT_NONE)
-                assert_int_equal(quantities[a].decimals, quantities[b].decimals);
+                assert_int_equal(quantity_decimals[a], quantity_decimals[b]);
 }
 
 /* Loops over phases rely on L1, L2, L3 being neighbours. */

@@ -7,9 +7,23 @@
 void reading_clear(struct reading *r)
 {
     memset(r, 0, sizeof *r);
-    for (int i = 0; i < READING_MBUS_N; i++)
-        r->mbus[i].valve = -1;
+    FULL_ONLY(for (int i = 0; i < READING_MBUS_N; i++) r->mbus[i].valve = -1;)
 }
+
+#ifdef CORE_SMALL
+
+__attribute__((noinline)) bool reading_has(const struct reading *r, enum quantity q)
+{
+    return (r->known[(unsigned)q >> 5] >> ((unsigned)q & 31)) & 1;
+}
+
+__attribute__((noinline)) void reading_set(struct reading *r, enum quantity q, reading_value value)
+{
+    r->value[q] = value;
+    r->known[(unsigned)q >> 5] |= UINT32_C(1) << ((unsigned)q & 31);
+}
+
+#else
 
 /* How a text is printed in the telegram, and its name in our JSON. */
 static const struct {
@@ -107,3 +121,5 @@ size_t reading_text(const struct reading *r, enum reading_text_id id, const uint
     out[used] = 0;
     return used;
 }
+
+#endif

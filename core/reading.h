@@ -8,6 +8,7 @@
 #define READING_H
 
 #include "quantity.h"
+#include "small.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@
 enum {
     READING_MBUS_N = 4,      /* M-Bus channels 1..4 (DSMR P1 5.0.2, 6.12) */
     READING_FAILURES_N = 10, /* 1-0:99.97.0 holds at most 10 entries */
-    READING_PEAKS_N = 13     /* 0-0:98.1.0 holds at most 13 months */
+    READING_PEAKS_N = 13,    /* 0-0:98.1.0 holds at most 13 months */
+    READING_VALUES_N = CORE_IS_SMALL ? Q_TIC_VERSION : Q_N /* those of TIC are the last ones */
 };
 
 /* No time known.  Meter times before 2010 are no times, so 0 is free to mean that. */
@@ -104,18 +106,29 @@ struct reading_peak {
     int32_t power_w;
 };
 
+/* A quantity's value.  A small build takes no number above INT32_MAX from a telegram, 2.1 GWh in Wh. */
+#ifdef CORE_SMALL
+typedef int32_t reading_value;
+#define READING_VALUE_MAX INT32_MAX
+#else
+typedef int64_t reading_value;
+#define READING_VALUE_MAX INT64_MAX
+#endif
+
 struct reading {
-    int64_t value[Q_N];              /* by enum quantity; meaningless where not known */
-    uint32_t known[(Q_N + 31) / 32]; /* bit set = known */
-    int64_t meter_time_s;            /* UTC seconds of the telegram, READING_NO_TIME when unknown */
-    int64_t peak_time_s;             /* UTC of DEMAND_MONTH_PEAK */
-    int64_t received_s;  /* gateway clock, UTC; READING_NO_TIME when that clock is not set */
-    int64_t received_ms; /* gateway clock, monotonic */
-    uint64_t sequence;   /* 1 for the first telegram after start */
+    reading_value value[READING_VALUES_N]; /* by enum quantity; meaningless where not known */
+    uint32_t known[(READING_VALUES_N + 31) / 32]; /* bit set = known */
+    int64_t meter_time_s; /* UTC seconds of the telegram, READING_NO_TIME when unknown */
+    int64_t peak_time_s;  /* UTC of DEMAND_MONTH_PEAK */
+    int64_t received_s;   /* gateway clock, UTC; READING_NO_TIME when that clock is not set */
+    int64_t received_ms;  /* gateway clock, monotonic */
+    uint64_t sequence;    /* 1 for the first telegram after start */
+#ifndef CORE_SMALL
     struct reading_mbus mbus[READING_MBUS_N];
     struct reading_failure failures[READING_FAILURES_N];
     struct reading_peak peaks[READING_PEAKS_N];
     struct reading_text text[TEXT_N];
+#endif
     uint16_t mbus_errors; /* those of object_errors that are about M-Bus channels: a dead channel has
                                one in each telegram, and it says nothing about the electricity */
     uint16_t object_errors; /* objects (P1) or groups (TIC) of this telegram that made no sense */
@@ -133,15 +146,30 @@ struct reading {
 /* Makes everything unknown. */
 void reading_clear(struct reading *r);
 
+/* In a small build these two are called: they stand in many places. */
+#ifdef CORE_SMALL
+/* True if the quantity is known. */
+bool reading_has(const struct reading *r, enum quantity q);
+
+/* Makes it known. */
+void reading_set(struct reading *r, enum quantity q, reading_value value);
+#else
 static inline bool reading_has(const struct reading *r, enum quantity q)
 {
     return (r->known[(unsigned)q >> 5] >> ((unsigned)q & 31)) & 1;
 }
 
-static inline void reading_set(struct reading *r, enum quantity q, int64_t value)
+static inline void reading_set(struct reading *r, enum quantity q, reading_value value)
 {
     r->value[q] = value;
     r->known[(unsigned)q >> 5] |= UINT32_C(1) << ((unsigned)q & 31);
+}
+#endif
+
+/* True if it came from a meter in TIC standard mode. */
+static inline bool reading_is_tic(const struct reading *r)
+{
+    return !CORE_IS_SMALL && r->standard == STANDARD_TIC;
 }
 
 static inline void reading_unset(struct reading *r, enum quantity q)

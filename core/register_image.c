@@ -1,5 +1,7 @@
 #include "register_image.h"
 
+#include "integers.h"
+
 #include <string.h>
 
 enum {
@@ -8,13 +10,13 @@ enum {
 
 /* --- layout ----------------------------------------------------------------------------------- */
 
-/* Notes for each 256 addresses the first segment that reaches into them or lies behind. */
+/* Notes for each page of addresses the first segment that reaches into them or lies behind. */
 static void index_segments(struct register_image *image, enum register_space space, uint8_t first)
 {
     const struct register_segment *s = image->segments;
     uint8_t segment = first;
     for (unsigned page = 0; page < REGISTER_PAGES; page++) {
-        while ((uint32_t)s[segment].address + s[segment].count <= page << 8)
+        while ((uint32_t)s[segment].address + s[segment].count <= page << REGISTER_PAGE_BITS)
             segment++;
         image->first_segment[space][page] = segment;
     }
@@ -25,7 +27,7 @@ static struct register_segment *add_row(struct register_image *image, struct reg
                                         uint8_t *free, const struct register_row *row)
 {
     struct register_segment *s = last;
-    uint32_t end = row->address + (uint32_t)register_row_length(row);
+    uint32_t end = row->address + (uint32_t)register_row_span(row);
     uint32_t last_end = s ? (uint32_t)s->address + s->count : 0;
     if ((s && row->address < last_end) || end == row->address || end > 65536)
         return NULL;
@@ -102,63 +104,111 @@ struct source {
     const struct register_map *map;
 };
 
-static double power_of_ten(int exponent)
+/* value * 10^exponent as an IEEE 754 single, to the nearest, ties to even: 231.2 V in mV with -3 is exactly what a
+ * compiler makes of 231.2F. */
+static uint32_t float_bits(int64_t value, int exponent)
 {
-    double p = 1;
-    for (; exponent > 0; exponent--)
-        p *= 10;
-    return p;
+    enum { MANTISSA = 24, GUARD = 2, BIAS = 127 };
+    uint64_t digits = magnitude(value), rest,
+             divisor = power_of_ten(exponent < 0 ? (unsigned)-exponent : 0);
+    int binary = GUARD + MANTISSA - 1 + BIAS;
+    bool inexact = false;
+    for (; exponent > 0; exponent--) {
+        for (; digits >> 60; digits >>= 1)
+            binary++;
+        digits *= 10;
+    }
+    digits = divide(digits, divisor, &rest);
+    if ((digits | rest) == 0)
+        return 0;
+    for (; digits >> (MANTISSA + GUARD - 1) == 0; binary--) {
+        rest *= 2;
+        digits = digits * 2 + (rest >= divisor);
+        rest -= rest >= divisor ? divisor : 0;
+    }
+    for (; digits >> (MANTISSA + GUARD); digits >>= 1, binary++)
+        inexact = inexact || digits & 1;
+    inexact = inexact || rest || digits & 1;
+    uint32_t mantissa = (uint32_t)(digits >> GUARD);
+    mantissa += digits & 2 && (inexact || mantissa & 1);
+    /* a mantissa that was rounded up to 2^24 carries into the exponent */
+    return (value < 0 ? UINT32_C(1) << 31 : 0) + ((uint32_t)binary << (MANTISSA - 1)) + mantissa -
+           (UINT32_C(1) << (MANTISSA - 1));
 }
 
-/* The one place where a float is made: value * 10^exponent.  Dividing keeps 231.2 exact where
- * multiplying by 0.001 would not. */
-static double shown_value(int64_t value, int exponent)
+/* What is beyond 64 bits is their limit. */
+static int64_t product(int64_t a, int64_t b)
 {
-    return exponent < 0 ? (double)value / power_of_ten(-exponent)
-                        : (double)value * power_of_ten(exponent);
+    int64_t result;
+    if (CORE_IS_SMALL) /* no factors there, and no exponent above 3 */
+        return a * b;
+    if (__builtin_mul_overflow(a, b, &result))
+        return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
+    return result;
 }
 
-static uint64_t float_bits(double shown)
+/* value * 10^exponent to the nearest, half away from zero. */
+static int64_t whole_number(int64_t value, int exponent)
 {
-    float f = (float)shown;
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return bits;
+    if (exponent < 0)
+        return divide_rounded(value, power_of_ten((unsigned)-exponent));
+    return product(value, (int64_t)power_of_ten((unsigned)exponent));
 }
 
-/* Range of the integer types, and what they read when unknown is to be told from zero. */
+#ifndef CORE_SMALL
+/* What types read when unknown is to be told from zero. */
 static const struct {
-    double min, max;
     uint64_t unknown, unknown_is_max;
-} ranges[REG_TYPE_N] = {
-    [REG_F32] = {0, 0, 0x7FC00000, 0x7FC00000},
-    [REG_U16] = {0, 65534, 0xFFFF, 0xFFFF},
-    [REG_S16] = {-32767, 32767, 0x8000, 0x7FFF},
-    [REG_U32] = {0, 4294967294.0, 0xFFFFFFFF, 0xFFFFFFFF},
-    [REG_S32] = {-2147483647.0, 2147483647.0, 0x80000000, 0x7FFFFFFF},
-    [REG_ACC32] = {0, 4294967295.0, 0, 0},
-    [REG_U64] = {0, 9007199254740992.0, UINT64_MAX, UINT64_MAX},
+} marks[REG_TYPE_N] = {
+    [REG_F32] = {0x7FC00000, 0x7FC00000}, [REG_U16] = {0xFFFF, 0xFFFF},
+    [REG_S16] = {0x8000, 0x7FFF},         [REG_U32] = {0xFFFFFFFF, 0xFFFFFFFF},
+    [REG_S32] = {0x80000000, 0x7FFFFFFF}, [REG_ACC32] = {0, 0},
+    [REG_U64] = {UINT64_MAX, UINT64_MAX},
 };
+#endif
 
-static uint64_t number_bits(enum register_type type, double shown, bool unknown_is_max)
+/* The highest value of a whole type that does not mean unknown, whether or not it is marked so. */
+static int64_t highest_of(const struct register_row *row, bool is_signed,
+                          const struct register_map *map)
 {
-    if (type == REG_F32)
-        return float_bits(shown);
-    bool marks_max = unknown_is_max && ranges[type].unknown != ranges[type].unknown_is_max;
-    double rounded = shown < 0 ? shown - 0.5 : shown + 0.5;
-    double max = marks_max ? ranges[type].max - 1 : ranges[type].max;
-    if (rounded < ranges[type].min)
-        rounded = ranges[type].min;
-    if (rounded > max)
-        rounded = max;
-    return (uint64_t)(int64_t)rounded;
+#ifdef CORE_SMALL
+    (void)map;
+#else
+    if (row->type == REG_U64)
+        return INT64_C(1) << 53;
+    if (row->type == REG_ACC32)
+        return UINT32_MAX;
+    if (is_signed && map->unknown_is_max)
+        return (INT64_C(1) << (16 * register_row_length(row) - 1)) - 2;
+#endif
+    return (INT64_C(1) << (16 * register_row_length(row) - is_signed)) - (is_signed ? 1 : 2);
+}
+
+/* value * 10^exponent as a row's type has it. */
+static uint64_t number_bits(const struct source *from, const struct register_row *row,
+                            int64_t value, int exponent)
+{
+    bool is_signed = row->type == REG_S16 || row->type == REG_S32;
+    if (row->type == REG_F32)
+        return float_bits(value, exponent);
+    int64_t whole = whole_number(value, exponent), max = highest_of(row, is_signed, from->map);
+    int64_t min = is_signed ? -(INT64_C(1) << (16 * register_row_length(row) - 1)) + 1 : 0;
+    if (whole < min)
+        whole = min;
+    return (uint64_t)(whole > max ? max : whole);
 }
 
 static uint64_t unknown_bits(const struct source *from, const struct register_row *row)
 {
-    if (from->style->unknown != UNKNOWN_NAN && !from->map->marks_unknown)
-        return 0;
-    return from->map->unknown_is_max ? ranges[row->type].unknown_is_max : ranges[row->type].unknown;
+#ifdef CORE_SMALL
+    (void)from;
+    (void)row;
+#else
+    if (from->style->unknown == UNKNOWN_NAN || from->map->marks_unknown)
+        return from->map->unknown_is_max ? marks[row->type].unknown_is_max
+                                         : marks[row->type].unknown;
+#endif
+    return 0;
 }
 
 /* The power whose sign a quantity without one has. */
@@ -168,30 +218,35 @@ static enum quantity power_beside(enum quantity q)
                                                   : Q_POWER;
 }
 
-static double formed(const struct register_row *row, const struct reading *r, double shown)
+static int64_t negated(int64_t value)
+{
+    return value == INT64_MIN ? INT64_MAX : -value;
+}
+
+static int64_t formed(const struct register_row *row, const struct reading *r, int64_t value)
 {
     enum quantity power = power_beside((enum quantity)row->of);
     if (row->form == FORM_ABSOLUTE)
-        return shown < 0 ? -shown : shown;
+        return value < 0 ? negated(value) : value;
     bool exports = row->form == FORM_SIGN_OF_POWER && reading_has(r, power) && r->value[power] < 0;
-    return exports && shown > 0 ? -shown : shown;
+    return exports && value > 0 ? -value : value;
 }
 
 static uint64_t quantity_bits(const struct source *from, const struct register_row *row)
 {
     enum quantity q = (enum quantity)row->of;
-    double shown = 0;
-    if (reading_has(from->reading, q))
-        shown =
-            formed(row, from->reading,
-                   shown_value(from->reading->value[q], row->exponent - quantities[q].decimals));
-    else if (q == Q_FREQUENCY && from->style->nominal_hz)
-        shown = shown_value(from->style->nominal_hz, row->exponent);
-    else
+    int64_t value;
+    int exponent = row->exponent;
+    if (reading_has(from->reading, q)) {
+        value = formed(row, from->reading, from->reading->value[q]);
+        exponent -= quantity_decimals[q];
+    } else if (q == Q_FREQUENCY && from->style->nominal_hz) {
+        value = from->style->nominal_hz;
+    } else {
         return unknown_bits(from, row);
-    if (row->factor != 0)
-        shown *= (double)row->factor;
-    return number_bits((enum register_type)row->type, shown, from->map->unknown_is_max);
+    }
+    FULL_ONLY(if (row->factor != 0) value = product(value, row->factor);)
+    return number_bits(from, row, value, exponent);
 }
 
 /* The last digits of a serial number that fit 32 bits; letters count as their hex value's last digit. */
@@ -209,9 +264,15 @@ static uint32_t serial_number(const char *serial)
 static uint32_t wiring_of(const struct reading *r)
 {
     enum { ONE_PHASE = 1, THREE_PHASES, THREE_PHASES_AND_NEUTRAL };
-    if (r && r->phases == 1)
+    if (r->phases == 1)
         return ONE_PHASE;
-    return r && r->grid == GRID_DELTA ? THREE_PHASES : THREE_PHASES_AND_NEUTRAL;
+    return r->grid == GRID_DELTA ? THREE_PHASES : THREE_PHASES_AND_NEUTRAL;
+}
+
+static bool shows_reading(const struct source *from, const struct register_row *row)
+{
+    bool of_reading = row->of == SETTING_WIRING && from->device->setting[SETTING_WIRING] == 0;
+    return row->source == FROM_QUANTITY || (row->source == FROM_SETTING && of_reading);
 }
 
 static uint32_t setting_number(const struct source *from, const struct register_row *row)
@@ -221,10 +282,11 @@ static uint32_t setting_number(const struct source *from, const struct register_
         return row->number;
     if (row->of == SETTING_WIRING && value == 0)
         value = wiring_of(from->reading);
-    if (!row->codes)
+    const struct setting_code *c = register_row_codes(from->map, row);
+    if (!c)
         return value;
-    for (const struct setting_code *c = row->codes; c->code != CODE_END; c++)
-        if (c->value == value)
+    for (; c->code != CODE_END; c++)
+        if (c->value == (setting_value)value)
             return c->code;
     return 0;
 }
@@ -242,9 +304,7 @@ static uint64_t row_bits(const struct source *from, const struct register_row *r
         number = serial_number(from->device->serial);
     if (row->source == FROM_FIRMWARE)
         number = from->device->firmware;
-    if (row->type == REG_F32)
-        return float_bits(shown_value((int32_t)number, row->exponent));
-    return number;
+    return row->type == REG_F32 ? float_bits((int32_t)number, row->exponent) : number;
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
@@ -258,6 +318,7 @@ static void put_number(uint8_t *out, uint64_t bits, unsigned count, bool swapped
     }
 }
 
+#ifndef CORE_SMALL
 static void put_text(uint8_t *out, const char *text, unsigned length, bool low_first)
 {
     for (unsigned i = 0; i < 2 * length; i++) {
@@ -267,14 +328,30 @@ static void put_text(uint8_t *out, const char *text, unsigned length, bool low_f
     }
 }
 
+#endif
+
 static void put_row(uint8_t *out, const struct source *from, const struct register_row *row)
 {
     bool swapped = register_row_is_swapped(row, from->style->order);
-    if (row->type == REG_ASCII || row->type == REG_ASCII_LOW)
+#ifndef CORE_SMALL
+    if (row->type == REG_ASCII || row->type == REG_ASCII_LOW) {
         put_text(out, row->source == FROM_SERIAL ? from->device->serial : row->text, row->length,
                  row->type == REG_ASCII_LOW);
-    else
-        put_number(out, row_bits(from, row), register_row_length(row), swapped);
+        return;
+    }
+#endif
+    put_number(out, row_bits(from, row), register_row_length(row), swapped);
+}
+
+/* A small build has one row for what stands three times. */
+static void put_values(uint8_t *out, const struct source *from, const struct register_row *row)
+{
+    struct register_row one = *row;
+    for (unsigned n = register_row_repeats(row); n; n--) {
+        put_row(out, from, &one);
+        out += 2 * (size_t)register_row_length(row);
+        one.of++;
+    }
 }
 
 /* Where a register of a space lies in the image; segments ascend, and so do the rows. */
@@ -295,8 +372,8 @@ static void render_space(struct register_image *image, enum register_space space
         for (size_t i = 0; i < table.count; i++) {
             const struct register_row *row = &table.rows[i];
             uint8_t *out = locate(image, &segment, row->address);
-            if (from->reading || row->source != FROM_QUANTITY)
-                put_row(out, from, row);
+            if (from->reading || !shows_reading(from, row))
+                put_values(out, from, row);
         }
     }
 }
@@ -351,7 +428,7 @@ bool register_image_is_measured(const struct register_image *image, enum registe
     for (size_t i = 0; i < table.count; i++) {
         const struct register_row *row = &table.rows[i];
         if (row->source == FROM_QUANTITY && row->address < address + count &&
-            address < row->address + (uint32_t)register_row_length(row))
+            address < row->address + (uint32_t)register_row_span(row))
             return true;
     }
     return false;

@@ -30,8 +30,10 @@ struct register_device {
 enum {
     REGISTER_SEGMENTS_MAX = 24, /* runs of registers a map may have */
     REGISTER_FEW = 8,           /* registers of a short read */
-    REGISTER_PAGES = 256,       /* of 256 addresses */
-    REGISTER_IMAGE_MAX = 640    /* registers of all runs together */
+    REGISTER_PAGE_BITS =
+        CORE_IS_SMALL ? 16 : 8, /* segments are looked up by the rest of the address */
+    REGISTER_PAGES = 1 << (16 - REGISTER_PAGE_BITS),
+    REGISTER_IMAGE_MAX = 640 /* registers of all runs together */
 };
 
 /* Registers in wire order: big endian, address order.  Private to register_image.c, but for `map` and `vendor`. */
@@ -42,7 +44,7 @@ struct register_image {
         uint16_t address, count;
         uint16_t offset; /* of its first register in data, in registers */
     } segments[REGISTER_SEGMENTS_MAX + REGISTER_SPACES];    /* those of the input registers first */
-    uint8_t first_segment[REGISTER_SPACES][REGISTER_PAGES]; /* by the high byte of an address */
+    uint8_t first_segment[REGISTER_SPACES][REGISTER_PAGES]; /* by the page of an address */
     uint8_t holding_segments; /* where those of the holding registers begin */
     uint16_t register_count;
     uint8_t data[(REGISTER_IMAGE_MAX + 1) * 2]; /* and one that reads 0 */
@@ -52,8 +54,8 @@ struct register_image {
  * REGISTER_SEGMENTS_MAX or REGISTER_IMAGE_MAX, its rows are not ascending, or one is empty. */
 bool register_image_init(struct register_image *image, const struct register_map *map, bool vendor);
 
-/* Fills the image from a reading, which must be derived already; without one (NULL), only the rows that show none.  A
- * value that a row's type cannot hold is shown as the type's nearest limit. */
+/* Fills the image from a reading, which must be derived already; without one (NULL), only the rows that show none: the
+ * others stay.  A value that a row's type cannot hold is shown as the type's nearest limit. */
 void register_image_render(struct register_image *image, const struct reading *r,
                            const struct register_device *device, const struct register_style *style);
 
@@ -62,7 +64,8 @@ static inline const struct register_segment *
 register_image_segment(const struct register_image *image, enum register_space space,
                        uint32_t address)
 {
-    const struct register_segment *s = image->segments + image->first_segment[space][address >> 8];
+    const struct register_segment *s =
+        image->segments + image->first_segment[space][address >> REGISTER_PAGE_BITS];
     while (address >= (uint32_t)s->address + s->count)
         s++;
     return s;
@@ -78,7 +81,7 @@ void register_image_gather(const struct register_image *image, enum register_spa
 static inline void register_image_read(const struct register_image *image, enum register_space space,
                                        uint32_t address, uint32_t count, uint8_t *out)
 {
-    if (count > 1 && count <= REGISTER_FEW) {
+    if (!CORE_IS_SMALL && count > 1 && count <= REGISTER_FEW) {
         const struct register_segment *s = register_image_segment(image, space, address);
         if (address >= s->address && address + count <= (uint32_t)s->address + s->count) {
             memcpy(out, image->data + 2 * (s->offset + address - s->address), 2 * count);

@@ -11,6 +11,29 @@ unsigned register_row_length(const struct register_row *row)
     return lengths[row->type] ? lengths[row->type] : row->length;
 }
 
+unsigned register_row_repeats(const struct register_row *row)
+{
+    return CORE_IS_SMALL && row->length && row->source == FROM_QUANTITY ? row->length : 1;
+}
+
+unsigned register_row_span(const struct register_row *row)
+{
+    return register_row_length(row) * register_row_repeats(row);
+}
+
+const struct setting_code *register_row_codes(const struct register_map *map,
+                                              const struct register_row *row)
+{
+#ifdef CORE_SMALL
+    if (row->number == 0)
+        return NULL;
+    return row->of == SETTING_BAUD ? map->baud_codes : map->line_codes;
+#else
+    (void)map;
+    return row->codes;
+#endif
+}
+
 bool register_row_is_swapped(const struct register_row *row, enum word_order order)
 {
     return row->order == ROW_ORDER_OF_MAP ? order == WORD_ORDER_SWAPPED
@@ -37,7 +60,7 @@ static const struct register_row vendor_rows[] = {
      .source = FROM_FIRMWARE,
      .type = REG_U32,
      .order = ROW_ORDER_NORMAL, /* in every map */
-     .title = ROW_TITLE("firmware version, high word first: major << 16 | minor << 8 | patch")},
+     ROW_TITLE("firmware version, high word first: major << 16 | minor << 8 | patch")},
     ROW_SETTING(0xFE0F, REG_U16, SETTING_REBOOT, NULL, "write 1: what was written becomes active"),
 };
 const struct register_table register_vendor_block = TABLE(vendor_rows);

@@ -26,7 +26,7 @@ enum word_order { WORD_ORDER_NORMAL, WORD_ORDER_SWAPPED };
 
 /* Where a row's value comes from. */
 enum register_source {
-    FROM_QUANTITY, /* .of: enum quantity; .factor: a further factor of the shown value, 0 = none */
+    FROM_QUANTITY, /* .of: enum quantity; .factor: a whole factor beside the exponent, 0 = none */
     FROM_FIXED,    /* .number, at the row's exponent */
     FROM_TEXT,     /* .text; ASCII types */
     FROM_SERIAL,   /* the device's serial number: ASCII, or its last nine digits as a number */
@@ -51,9 +51,15 @@ enum register_setting {
     SETTING_N
 };
 
-/* How a meter writes a setting: pairs, up to one with CODE_END. */
+/* How a meter writes a setting: pairs, up to one with CODE_END.  A small build has the low half of a value, which is
+ * enough to know 115200 baud by. */
+#ifdef CORE_SMALL
+typedef uint16_t setting_value;
+#else
+typedef uint32_t setting_value;
+#endif
 struct setting_code {
-    uint32_t value;
+    setting_value value;
     uint16_t code;
 };
 enum { CODE_END = 0xFFFF };
@@ -70,20 +76,29 @@ enum row_order { ROW_ORDER_OF_MAP, ROW_ORDER_NORMAL, ROW_ORDER_SWAPPED };
 
 struct register_row {
     uint16_t address; /* 0-based, as on the wire */
-    uint8_t source;   /* enum register_source */
-    uint8_t type;     /* enum register_type */
-    uint8_t of;       /* enum quantity or enum register_setting */
+#ifdef CORE_SMALL
+    uint8_t source : 4, type : 4;
+    uint8_t of;
+    int8_t exponent : 4;
+    uint8_t form : 2, order : 2;
+    uint8_t length; /* how many neighbouring quantities it shows in a row; 0 = one (ROWS_3() in maps/maps.h) */
+    uint16_t number; /* of a setting: 1 = written by the map's codes */
+#else
+    uint8_t source;  /* enum register_source */
+    uint8_t type;    /* enum register_type */
+    uint8_t of;      /* enum quantity or enum register_setting */
     int8_t exponent; /* shown value = value in its unit * 10^exponent: 3 shows V as mV, -3 W as kW */
     uint8_t length;  /* registers of an ASCII row */
     uint8_t form : 4;  /* enum register_form */
     uint8_t order : 4; /* enum row_order */
     union {
         uint32_t number;
-        float factor;
+        int32_t factor;
         const char *text;
         const struct setting_code *codes;
     };
     const char *title; /* for lists and documents, where the quantity's name does not say it */
+#endif
 };
 _Static_assert((int)Q_N <= 256 && (int)SETTING_N <= 256, "register_row.of has 8 bits");
 
@@ -103,7 +118,7 @@ struct register_alone {
 
 struct register_map {
     const char *name; /* as MeterType spells it: "PhoenixContact-EMPro" */
-    const char *title;
+    FULL_ONLY(const char *title;)
     struct register_table input;
     struct register_table holding; /* no rows: 03 and 04 read the same registers */
     struct register_alone alone;
@@ -111,10 +126,22 @@ struct register_map {
     bool writes_many;    /* the real meter's settings are written with function code 16, too */
     bool marks_unknown;  /* the layout has a value for "not available": unknown is never 0 in it */
     bool unknown_is_max; /* ... and signed types mark with 7F.., not with 80.. */
+    /* how it writes speed and line, NULL = as they are */
+    SMALL_ONLY(const struct setting_code *baud_codes, *line_codes;)
 };
 
-/* Registers a row takes. */
+/* How a row of this map writes its setting; NULL: as it is. */
+const struct setting_code *register_row_codes(const struct register_map *map,
+                                              const struct register_row *row);
+
+/* Registers of a row's value. */
 unsigned register_row_length(const struct register_row *row);
+
+/* How many neighbouring quantities a row shows: more than one in a small build alone. */
+unsigned register_row_repeats(const struct register_row *row);
+
+/* Registers a row takes. */
+unsigned register_row_span(const struct register_row *row);
 
 /* True if a row's low word stands first, where its map's rows follow `order`. */
 bool register_row_is_swapped(const struct register_row *row, enum word_order order);

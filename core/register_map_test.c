@@ -311,8 +311,8 @@ static void only_rows_of_quantities_are_measured(void **unused)
 {
     (void)unused;
     static const struct register_row rows[] = {
-        ROW_FIXED(9, REG_U16, 1, "fixed"), ROW_F32(10, Q_POWER), ROW_NOTHING(12, REG_U16, "none"),
-        ROW_U16(14, Q_TARIFF)};
+        ROW_FIXED(9, REG_U16, 1, "fixed"), ROW_F32(10, Q_POWER),
+        ROW_NOTHING(12, REG_U16, "none") ROW_U16(14, Q_TARIFF)};
     static const bool measured[] = {0, 0, 1, 1, 0, 0, 1, 0};
     const struct register_map map = map_of(rows, 4);
     struct register_image image;

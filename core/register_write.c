@@ -1,6 +1,8 @@
 #include "register_write.h"
 
-static const uint32_t bauds[] = {1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200};
+enum { BAUD_MAX = 115200 };
+
+static const uint32_t bauds[] = {1200, 2400, 4800, 9600, 19200, 38400, 57600, BAUD_MAX};
 
 bool register_baud_is_known(uint32_t baud)
 {
@@ -11,18 +13,14 @@ bool register_baud_is_known(uint32_t baud)
 }
 
 /* What a setting may be; max 0: it cannot be set. */
+enum { ANYTHING = UINT8_MAX };
 static const struct {
-    uint32_t min, max;
+    uint8_t min, max;
 } limits[SETTING_N] = {
-    [SETTING_ADDRESS] = {1, 247},
-    [SETTING_BAUD] = {1200, 115200},
-    [SETTING_BAUD_LOW] = {0, 65535},
-    [SETTING_BAUD_HIGH] = {0, 1},
-    [SETTING_PARITY] = {0, 1},
-    [SETTING_TERMINATION] = {0, 1},
-    [SETTING_WIRING] = {1, 3},
-    [SETTING_REBOOT] = {1, 1},
-    [SETTING_ACCEPTED] = {0, UINT32_MAX},
+    [SETTING_ADDRESS] = {1, 247},       [SETTING_BAUD] = {0, ANYTHING}, /* that is a speed */
+    [SETTING_BAUD_LOW] = {0, ANYTHING}, [SETTING_BAUD_HIGH] = {0, 1},   [SETTING_PARITY] = {0, 1},
+    [SETTING_TERMINATION] = {0, 1},     [SETTING_WIRING] = {1, 3},      [SETTING_REBOOT] = {1, 1},
+    [SETTING_ACCEPTED] = {0, ANYTHING},
 };
 
 /* The whole and its halves say the same; halves that make no speed yet leave the whole as it was. */
@@ -48,7 +46,9 @@ static bool halves_fit(const struct register_device *device)
 bool register_device_set(struct register_device *device, enum register_setting setting,
                          uint32_t value)
 {
-    if (value < limits[setting].min || value > limits[setting].max ||
+    bool in_range = value >= limits[setting].min &&
+                    (limits[setting].max == ANYTHING || value <= limits[setting].max);
+    if (!in_range || (setting == SETTING_BAUD_LOW && value > UINT16_MAX) ||
         (setting == SETTING_BAUD && !register_baud_is_known(value)) ||
         (setting == SETTING_REBOOT && !halves_fit(device)))
         return false;
@@ -102,15 +102,17 @@ static bool whole_number(uint32_t bits, uint32_t *number)
     return true;
 }
 
-static bool decode(const struct register_row *row, uint32_t *number)
+static bool decode(const struct register_map *map, const struct register_row *row, uint32_t *number)
 {
     if (row->type == REG_F32 && row->of != SETTING_ACCEPTED && !whole_number(*number, number))
         return false;
-    if (row->of == SETTING_ACCEPTED || !row->codes)
+    const struct setting_code *c =
+        row->of == SETTING_ACCEPTED ? NULL : register_row_codes(map, row);
+    if (!c)
         return true;
-    for (const struct setting_code *c = row->codes; c->code != CODE_END; c++)
+    for (; c->code != CODE_END; c++)
         if (c->code == *number) {
-            *number = c->value;
+            *number = c->value == (setting_value)BAUD_MAX ? BAUD_MAX : c->value;
             return true;
         }
     return false;
@@ -128,7 +130,7 @@ enum register_write_result register_write(const struct register_image *image, en
             return WRITE_NO_SETTING;
         uint32_t number =
             get_number(values + 2 * (size_t)used, length, register_row_is_swapped(row, order));
-        if (!decode(row, &number) ||
+        if (!decode(image->map, row, &number) ||
             !register_device_set(&staged, (enum register_setting)row->of, number))
             return WRITE_BAD_VALUE;
         used += length;

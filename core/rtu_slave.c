@@ -1,5 +1,7 @@
 #include "rtu_slave.h"
 
+#include "integers.h"
+
 #include <string.h>
 
 enum {
@@ -14,15 +16,15 @@ enum {
 
 uint32_t rtu_characters_us(uint32_t baud, bool even_parity, uint32_t count)
 {
-    uint64_t bits = (uint64_t)count * (even_parity ? 11 : 10);
-    return (uint32_t)((bits * 1000000 + baud - 1) / baud);
+    uint32_t bits = count * (even_parity ? 11 : 10),
+             hundreds = baud / 100; /* of baud; each speed is so many */
+    return (bits * 10000 + hundreds - 1) / hundreds;
 }
 
 uint32_t rtu_silence_us(uint32_t baud, bool even_parity)
 {
     uint32_t half_bits = 7 * (even_parity ? 11 : 10); /* 3.5 characters, in half bits */
-    return baud > FAST_BAUD ? FAST_SILENCE_US
-                            : (uint32_t)(((uint64_t)half_bits * 500000 + baud - 1) / baud);
+    return baud > FAST_BAUD ? FAST_SILENCE_US : (half_bits * 500000 + baud - 1) / baud;
 }
 
 static int64_t silence_us(const struct rtu_slave *s)
@@ -114,7 +116,7 @@ struct survey {
 static void count_frame(struct rtu_slave *s, struct survey *found, enum found kind, size_t at,
                         size_t length)
 {
-    if (s->sent && is_echo(s, s->buffer + at, length)) {
+    if (!CORE_IS_SMALL && s->sent && is_echo(s, s->buffer + at, length)) {
         s->counters.echoes++;
         kind = FOUND_NOISE;
     }
@@ -128,13 +130,26 @@ static void count_frame(struct rtu_slave *s, struct survey *found, enum found ki
     found->noise = 0;
 }
 
+static bool is_write(uint8_t function)
+{
+    return function == 0x06 || function == 0x10;
+}
+
+/* Answers, and counts what was written: an exception's function code is another. */
+static size_t reply_to(struct rtu_slave *s, const uint8_t *adu, size_t length, uint8_t *out)
+{
+    const struct modbus_frame frame = {.adu = adu, .total = length};
+    size_t n = rtu_reply(s->bank, &frame, out);
+    s->counters.writes += n && is_write(out[1]);
+    return n;
+}
+
 /* A broadcast asks everyone to write; nobody answers. */
-static void obey_broadcast(const struct rtu_slave *s, const uint8_t *adu, size_t length)
+static void obey_broadcast(struct rtu_slave *s, const uint8_t *adu, size_t length)
 {
     uint8_t unheard[RTU_ADU_MAX];
-    const struct modbus_frame frame = {.adu = adu, .total = length};
-    if (adu[1] == 0x06 || adu[1] == 0x10)
-        (void)rtu_reply(s->bank, &frame, unheard);
+    if (is_write(adu[1]))
+        (void)reply_to(s, adu, length, unheard);
 }
 
 static struct survey survey_bytes(struct rtu_slave *s)
@@ -181,7 +196,6 @@ static void take_stock(struct rtu_slave *s)
 
 static const uint8_t *answer(struct rtu_slave *s, int64_t now_us, size_t *n)
 {
-    const struct modbus_frame frame = {.adu = s->buffer, .total = s->received};
     int64_t due_us = rtu_slave_due_us(s);
     if (now_us - due_us > LATE_US) {
         s->counters.overtaken++;
@@ -189,9 +203,9 @@ static const uint8_t *answer(struct rtu_slave *s, int64_t now_us, size_t *n)
         s->state = AWAIT_BYTES;
         return NULL;
     }
-    *n = s->sent = rtu_reply(s->bank, &frame, s->reply);
+    *n = s->sent = reply_to(s, s->buffer, s->received, s->reply);
     s->counters.requests++;
-    s->last_request_ms = now_us / 1000;
+    s->last_request_ms = milliseconds(now_us);
     s->received = 0;
     s->state = AWAIT_BYTES;
     if (s->sent == 0)
@@ -249,7 +263,7 @@ static void hear(struct rtu_slave *s, int64_t now_us)
 {
     s->state = AWAIT_SILENCE;
     s->last_byte_us = now_us;
-    s->last_byte_ms = now_us / 1000;
+    s->last_byte_ms = milliseconds(now_us);
 }
 
 /* More than any frame holds came without a silence: the older half cannot be wanted any more. */
@@ -268,7 +282,7 @@ void rtu_slave_bytes(struct rtu_slave *s, const uint8_t *bytes, size_t n, int64_
     if (s->received && begin_us - s->last_byte_us > silence_us(s) + s->settings.slack_us)
         end_unanswered(s);
     hear(s, now_us);
-    s->counters.bytes += n;
+    s->counters.bytes += (rtu_count)n;
     for (size_t i = 0; i < n; i++) {
         if (s->received == sizeof s->buffer)
             make_room(s);

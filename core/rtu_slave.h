@@ -30,17 +30,25 @@ struct rtu_slave_settings {
     uint32_t slack_us; /* how much later than on the line bytes may be handed over */
 };
 
+#ifdef CORE_SMALL
+typedef uint32_t rtu_count; /* wraps around */
+#else
+typedef uint64_t rtu_count;
+#endif
+
 /* Sums since rtu_slave_init(). */
 struct rtu_slave_counters {
-    uint64_t bytes;
-    uint64_t requests;   /* for us; broadcasts apart */
-    uint64_t exceptions; /* of these, answered with an exception */
-    uint64_t broadcasts; /* never answered */
-    uint64_t foreign;    /* frames of and for other units */
-    uint64_t overtaken; /* requests for us that were not answered: something came behind them, or we were late */
-    uint64_t garbled;     /* runs of bytes that are no frame */
-    uint64_t line_errors; /* bytes with a bad parity or stop bit */
-    uint64_t echoes;      /* our own frames, heard again */
+    rtu_count bytes;
+    rtu_count requests;   /* for us; broadcasts apart */
+    rtu_count exceptions; /* of these, answered with an exception */
+    rtu_count broadcasts; /* never answered */
+    rtu_count writes;     /* requests and broadcasts whose values were taken */
+    rtu_count foreign;    /* frames of and for other units */
+    rtu_count
+        overtaken; /* requests for us that were not answered: something came behind them, or we were late */
+    rtu_count garbled;     /* runs of bytes that are no frame */
+    rtu_count line_errors; /* bytes with a bad parity or stop bit */
+    rtu_count echoes;      /* our own frames, heard again */
 };
 
 struct rtu_slave {

@@ -500,6 +500,28 @@ static void back_to_back_requests_are_all_answered(void **unused)
     at_every_speed(requests_a_silence_apart_are_both_answered);
 }
 
+static void values_that_were_taken_are_counted(void **unused)
+{
+    (void)unused;
+    struct line l;
+    begin(&l);
+    say(&l, FRAME(OURS, 6, 0x50, 3, 0, 99)); /* taken */
+    wait(&l);
+    say(&l, FRAME(0, 6, 0x50, 3, 0, 98)); /* taken */
+    wait(&l);
+    say(&l, FRAME(OURS, 6, 0x50, 3, 0, 0)); /* out of range */
+    wait(&l);
+    say(&l, FRAME(0, 6, 0x50, 3, 0, 0));
+    wait(&l);
+    say(&l, FRAME(OURS, 16, 0x50, 3, 0, 1, 2, 0, 7)); /* not with this map */
+    wait(&l);
+    say(&l, voltage_request(OURS));
+    wait(&l);
+    assert_int_equal(l.answers, 4);
+    assert_int_equal(l.slave.counters.writes, 2);
+    assert_int_equal(l.device.setting[SETTING_ADDRESS], 98);
+}
+
 static void broadcasts_are_obeyed_in_silence(void **unused)
 {
     (void)unused;
@@ -696,6 +718,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_hands_over_all_at_once_is_no_problem),
         cmocka_unit_test(of_two_requests_without_a_pause_the_last_is_answered),
         cmocka_unit_test(back_to_back_requests_are_all_answered),
+        cmocka_unit_test(values_that_were_taken_are_counted),
         cmocka_unit_test(broadcasts_are_obeyed_in_silence),
         cmocka_unit_test(stale_values_can_be_met_with_silence),
         cmocka_unit_test(an_adapter_that_hears_itself_is_no_problem),

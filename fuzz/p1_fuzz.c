@@ -6,15 +6,9 @@
 #include "core/messages.h"
 #include "core/p1.h"
 
-#include "fuzz.h"
+#include "p1_run.h"
 
 #include <string.h>
-
-struct run {
-    struct p1_stream stream;
-    struct reading reading;
-    uint32_t digest; /* of all events, with their telegrams and readings */
-};
 
 /* Whatever a telegram says, its message fits. */
 static uint32_t digest_meter(const struct run *r, uint32_t so_far)
@@ -29,7 +23,7 @@ static uint32_t digest_meter(const struct run *r, uint32_t so_far)
     return digest(digest(so_far, buffer, message.length), &meter, sizeof meter);
 }
 
-static void note(struct run *r, enum p1_event event)
+void note(struct run *r, enum p1_event event)
 {
     const struct p1_stream *s = &r->stream;
     if (event == P1_MORE)
@@ -50,25 +44,6 @@ static void note(struct run *r, enum p1_event event)
     }
     r->digest = digest(r->digest, s->telegram, s->telegram_len);
     r->digest = digest_meter(r, r->digest);
-}
-
-static void feed(struct run *r, const uint8_t *p, size_t n, size_t cap, uint8_t chunks)
-{
-    uint8_t *buffer = malloc(cap);
-    uint32_t random = chunks;
-    memset(r, 0, sizeof *r);
-    p1_init(&r->stream, &r->reading, buffer, cap);
-    while (n > 0) {
-        enum p1_event event;
-        size_t offered = next_chunk(&random, chunks, n);
-        size_t used = p1_feed(&r->stream, p, offered, &event);
-        demand(used == offered || (used < offered && event != P1_MORE));
-        note(r, event);
-        p += used;
-        n -= used;
-    }
-    note(r, p1_silence(&r->stream));
-    free(buffer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -97,7 +97,7 @@ static void put_quantity(struct text_out *out, const struct reading *r, const st
 {
     enum quantity q = (enum quantity)quantity;
     if (quantity >= 0 && reading_has(r, q))
-        put_sample(out, f->name, f->label, value, r->value[q], quantities[q].decimals);
+        put_sample(out, f->name, f->label, value, r->value[q], quantity_decimals[q]);
 }
 
 static bool family_is_known(const struct reading *r, const struct family *f)

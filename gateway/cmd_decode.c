@@ -98,7 +98,7 @@ static void print_table(struct decoder *d, const struct reading *r, const uint8_
         if (!reading_has(r, (enum quantity)q))
             continue;
         text_init(&out, value, sizeof value);
-        text_decimal(&out, r->value[q], quantities[q].decimals);
+        text_decimal(&out, r->value[q], quantity_decimals[q]);
         printf("%-28s %16s %s\n", quantities[q].name, value, quantity_unit_name(quantities[q].unit));
     }
     print_mbus(r);

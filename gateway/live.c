@@ -14,7 +14,7 @@ static void format_value(const struct reading *r, enum quantity q, char text[sta
     struct text_out out;
     text_init(&out, text, VALUE_TEXT_MAX);
     if (reading_has(r, q))
-        text_decimal(&out, r->value[q], quantities[q].decimals);
+        text_decimal(&out, r->value[q], quantity_decimals[q]);
     else
         text_put(&out, "-");
 }

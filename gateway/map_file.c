@@ -247,7 +247,7 @@ static bool read_scale(struct parser *p, const struct csv_cell *cell)
             "scale %.40s is too fine or too large: 7 digits, and powers of ten from -%d to %d",
             cell->text, SCALE_EXPONENT_MAX, SCALE_EXPONENT_MAX);
     p->row.exponent = (int8_t)scale.exponent;
-    p->row.factor = scale.mantissa == 1 ? 0 : (float)scale.mantissa;
+    p->row.factor = scale.mantissa == 1 ? 0 : (int32_t)scale.mantissa;
     return true;
 }
 

@@ -180,13 +180,13 @@ static void a_row_shows_more_than_quantities(void **unused)
     assert_int_equal(row_of("0,accepted,uint16,,,,")->number, 0);
 }
 
-static void assert_scale(const char *scale, int exponent, float factor)
+static void assert_scale(const char *scale, int exponent, int factor)
 {
     char line[80];
     snprintf(line, sizeof line, "0,power_w,float32,%s,,,", scale);
     const struct register_row *row = row_of(line);
     assert_int_equal(row->exponent, exponent);
-    assert_true(row->factor == factor);
+    assert_int_equal(row->factor, factor);
 }
 
 static void scales_are_powers_of_ten_and_whole_factors(void **unused)

@@ -160,11 +160,11 @@ static void a_map_without_rows_for_04_comes_back(void **unused)
     free(again);
 }
 
-static void factors_that_are_no_whole_numbers_are_printed_short(void **unused)
+static void scales_are_printed_short(void **unused)
 {
     (void)unused;
     static const struct register_row rows[] = {
-        {.source = FROM_QUANTITY, .type = REG_S32, .of = Q_POWER, .exponent = 1, .factor = 1.13F},
+        {.source = FROM_QUANTITY, .type = REG_S32, .of = Q_POWER, .exponent = -1, .factor = 113},
         {.address = 2, .source = FROM_FIXED, .type = REG_S16, .number = 0xFFFF}};
     const struct register_map map = {.name = "M", .title = "T", .input = {rows, 2}};
     char *text = csv_of(&map);
@@ -322,7 +322,7 @@ int main(void)
         cmocka_unit_test(every_map_of_the_core_comes_back_from_its_csv),
         cmocka_unit_test(what_was_written_so_is_printed_so),
         cmocka_unit_test(a_map_without_rows_for_04_comes_back),
-        cmocka_unit_test(factors_that_are_no_whole_numbers_are_printed_short),
+        cmocka_unit_test(scales_are_printed_short),
         cmocka_unit_test(the_table_shows_what_a_master_reads),
         cmocka_unit_test(unknown_is_no_number_in_the_table),
         cmocka_unit_test(the_gateways_own_registers_come_on_demand),

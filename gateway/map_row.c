@@ -64,7 +64,7 @@ struct decimal map_row_scale(const struct register_row *row)
     if (row->source != FROM_QUANTITY)
         return factor;
     if (row->factor != 0)
-        factor = decimal_of_float(row->factor);
+        factor.mantissa = row->factor;
     return decimal_make(factor.mantissa, factor.exponent + row->exponent);
 }
 

@@ -25,15 +25,18 @@ static const struct setting_code parities[] = {{0, 0}, {1, 2}, {0, CODE_END}};
 #define PLAIN_S16(at, quantity) ROW_SCALED(at, REG_S16, quantity, 0)
 #define KILO_F32(at, quantity) ROW_SCALED(at, REG_F32, quantity, -3)
 #define TENTHS(at, quantity) ROW_FORMED(at, REG_U16, quantity, 1, FORM_ABSOLUTE)
+#define TENTHS_3(at, quantity) ROWS_3(at, 1, REG_U16, quantity, 1, FORM_ABSOLUTE)
+#define PLAIN_3(at, quantity) ROWS_3(at, 2, REG_S32, quantity, 0, FORM_PLAIN)
+#define THOUSANDTHS_3(at, quantity) ROWS_3(at, 1, REG_S16, quantity, 3, FORM_PLAIN)
 #define HUNDREDTHS(at, quantity) ROW_FORMED(at, REG_U16, quantity, 2, FORM_ABSOLUTE)
 #define THOUSANDTHS(at, quantity) ROW_SCALED(at, REG_S16, quantity, 3)
 
 /* clang-format off */
 static const struct register_row rows[] = {
     ROW_SETTING(0, REG_U16, SETTING_ADDRESS, NULL, "address, 1 to 247"),
-    ROW_SETTING(1, REG_U16, SETTING_BAUD, bauds,
+    ROW_CODED(1, REG_U16, SETTING_BAUD, bauds,
                 "baud rate: 0 = 4800, 1 = 9600, 2 = 19200, 3 = 38400, 4 = 2400, 5 = 1200"),
-    ROW_SETTING(2, REG_U16, SETTING_PARITY, parities, "parity: 0 none, 2 even"),
+    ROW_CODED(2, REG_U16, SETTING_PARITY, parities, "parity: 0 none, 2 even"),
     ROW_ACCEPTED(3, REG_U16, 1, "wiring: three phases and neutral"),
     ROW_ACCEPTED(4, REG_U16, 1, "voltage input: 400 V"),
     ROW_ACCEPTED(5, REG_U16, 0, "current input: 1 A"),
@@ -58,41 +61,28 @@ static const struct register_row rows[] = {
 
     /* three phases */
     TENTHS(242, Q_CURRENT_NEUTRAL),
-    TENTHS(243, Q_METER_VOLTAGE_L1),
-    TENTHS(244, Q_METER_VOLTAGE_L2),
-    TENTHS(245, Q_METER_VOLTAGE_L3),
-    TENTHS(246, Q_LINE_VOLTAGE_L12),
-    TENTHS(247, Q_LINE_VOLTAGE_L32),
-    TENTHS(248, Q_LINE_VOLTAGE_L31),
-    TENTHS(249, Q_CURRENT_L1),
-    TENTHS(250, Q_CURRENT_L2),
-    TENTHS(251, Q_CURRENT_L3),
+    TENTHS_3(243, Q_METER_VOLTAGE_L1),
+    TENTHS_3(246, Q_LINE_VOLTAGE_L12),
+    TENTHS_3(249, Q_CURRENT_L1),
     HUNDREDTHS(252, Q_FREQUENCY),
-    PLAIN_S32(253, Q_POWER_L1),
-    PLAIN_S32(255, Q_POWER_L2),
-    PLAIN_S32(257, Q_POWER_L3),
+    PLAIN_3(253, Q_POWER_L1),
     PLAIN_S32(259, Q_POWER),
-    PLAIN_S32(261, Q_REACTIVE_L1),
-    PLAIN_S32(263, Q_REACTIVE_L2),
-    PLAIN_S32(265, Q_REACTIVE_L3),
+    PLAIN_3(261, Q_REACTIVE_L1),
     PLAIN_S32(267, Q_REACTIVE),
-    PLAIN_S32(269, Q_APPARENT_L1),
-    PLAIN_S32(271, Q_APPARENT_L2),
-    PLAIN_S32(273, Q_APPARENT_L3),
+    PLAIN_3(269, Q_APPARENT_L1),
     PLAIN_S32(275, Q_APPARENT),
-    THOUSANDTHS(277, Q_POWER_FACTOR_L1),
-    THOUSANDTHS(278, Q_POWER_FACTOR_L2),
-    THOUSANDTHS(279, Q_POWER_FACTOR_L3),
+    THOUSANDTHS_3(277, Q_POWER_FACTOR_L1),
     THOUSANDTHS(280, Q_POWER_FACTOR),
     ROW_SCALED(365, REG_S32, Q_ENERGY_IMPORT, -3),
     ROW_SCALED(367, REG_S32, Q_ENERGY_EXPORT, -3),
 };
-/* clang-format on */
 
 const struct register_map map_acrel_acr10rh = {
     .name = "Acrel-ACR10RH",
-    .title = "Acrel ACR10RH, three phases and one",
+    FULL_ONLY(.title = "Acrel ACR10RH, three phases and one", )
     .word_order = WORD_ORDER_NORMAL,
     .input = TABLE(rows),
     .writes_many = true,
+    SMALL_ONLY(.baud_codes = bauds, .line_codes = parities, )
 };
+/* clang-format on */

@@ -52,13 +52,12 @@ static const struct register_row rows[] = {
     ROW_SCALED(0x0034, REG_S32, Q_ENERGY_IMPORT, -2),
     ROW_SCALED(0x0036, REG_S32, Q_REACTIVE_ENERGY_IMPORT, -2),
     ROW_SCALED(0x0038, REG_S32, Q_DEMAND_QUARTER, 1),
-    ROW_NOTHING(0x003A, REG_S32, "highest demand"),
-    ROW_NOTHING(0x003C, REG_S32, "import since the reset"),
-    ROW_NOTHING(0x003E, REG_S32, "reactive import since the reset"),
-    ROW_NOTHING(0x0040, REG_S32, "import L1"),
-    ROW_NOTHING(0x0042, REG_S32, "import L2"),
-    ROW_NOTHING(0x0044, REG_S32, "import L3"),
-    ROW_SCALED(0x0046, REG_S32, Q_ENERGY_IMPORT_T1, -2),
+    ROW_NOTHING(0x003A, REG_S32, "highest demand")
+        ROW_NOTHING(0x003C, REG_S32, "import since the reset")
+            ROW_NOTHING(0x003E, REG_S32, "reactive import since the reset")
+                ROW_NOTHING(0x0040, REG_S32, "import L1") ROW_NOTHING(0x0042, REG_S32, "import L2")
+                    ROW_NOTHING(0x0044, REG_S32, "import L3")
+                        ROW_SCALED(0x0046, REG_S32, Q_ENERGY_IMPORT_T1, -2),
     ROW_SCALED(0x0048, REG_S32, Q_ENERGY_IMPORT_T2, -2),
     ROW_SCALED(0x004A, REG_S32, Q_ENERGY_IMPORT_T3, -2),
     ROW_SCALED(0x004C, REG_S32, Q_ENERGY_IMPORT_T4, -2),

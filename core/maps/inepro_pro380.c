@@ -15,9 +15,10 @@
 /* The PRO380 writes the speed itself; 115200 does not fit and is written as the WAGO does, whose other codes are
  * understood, too. */
 static const struct setting_code bauds[] = {
-    {1200, 1200},   {2400, 2400}, {4800, 4800}, {9600, 9600}, {19200, 19200}, {38400, 38400},
-    {57600, 57600}, {115200, 10}, {1200, 3},    {2400, 4},    {4800, 5},      {9600, 6},
-    {19200, 7},     {38400, 8},   {57600, 9},   {0, CODE_END}};
+    {1200, 1200},   {2400, 2400},   {4800, 4800},   {9600, 9600},
+    {19200, 19200}, {38400, 38400}, {57600, 57600}, {(setting_value)115200, 10},
+    {1200, 3},      {2400, 4},      {4800, 5},      {9600, 6},
+    {19200, 7},     {38400, 8},     {57600, 9},     {0, CODE_END}};
 
 /* 3 would be odd. */
 static const struct setting_code parities[] = {{1, 1}, {0, 2}, {0, CODE_END}};
@@ -27,8 +28,10 @@ static const struct register_row rows[] = {
     ROW_SERIAL(0x1000, REG_U32, 0, "serial number, last nine digits"),
     ROW_FIXED(0x1010, REG_U16, 0x2007, "meter code of the old layout"),
     ROW_SETTING(0x1018, REG_U16, SETTING_ADDRESS, NULL, "address, 1 to 247"),
-    ROW_SETTING(0x1020, REG_U16, SETTING_BAUD, bauds, "baud rate; 10 = 115200"),
-    ROW_TEXT(0x1030, REG_ASCII, 16, "PRO380-Mod", "name"),
+    ROW_CODED(0x1020, REG_U16, SETTING_BAUD, bauds, "baud rate; 10 = 115200"),
+    FULL_ONLY(ROW_TEXT(0x1030, REG_ASCII, 16, "PRO380-Mod", "name"), )
+    SMALL_ONLY(ROW_TEXT_2(0x1030, "PR", ), ROW_TEXT_2(0x1031, "O3", ), ROW_TEXT_2(0x1032, "80", ),
+               ROW_TEXT_2(0x1033, "-M", ), ROW_TEXT_2(0x1034, "od", ), )
     ROW_FIXED_SCALED(0x1050, REG_F32, 32, -1, "protocol version"),
     ROW_FIXED_SCALED(0x1054, REG_F32, 218, -2, "software version"),
     ROW_FIXED_SCALED(0x1058, REG_F32, 132, -2, "hardware version"),
@@ -39,7 +42,7 @@ static const struct register_row rows[] = {
     ROW_SERIAL(0x4000, REG_U32, 0, "serial number, last nine digits"),
     ROW_FIXED(0x4002, REG_U16, 0x0102, "meter code"),
     ROW_SETTING(0x4003, REG_U16, SETTING_ADDRESS, NULL, "address, 1 to 247"),
-    ROW_SETTING(0x4004, REG_U16, SETTING_BAUD, bauds, "baud rate; 10 = 115200"),
+    ROW_CODED(0x4004, REG_U16, SETTING_BAUD, bauds, "baud rate; 10 = 115200"),
     ROW_FIXED_SCALED(0x4005, REG_F32, 32, -1, "protocol version"),
     ROW_FIXED_SCALED(0x4007, REG_F32, 218, -2, "software version"),
     ROW_FIXED_SCALED(0x4009, REG_F32, 132, -2, "hardware version"),
@@ -48,28 +51,29 @@ static const struct register_row rows[] = {
     ROW_ACCEPTED(0x400D, REG_F32, 1000, "S0 pulses per kWh"),
     ROW_ACCEPTED(0x400F, REG_U16, 1, "combination code: all energy is import"),
     ROW_ACCEPTED(0x4010, REG_U16, 0x10, "seconds per page of the display, BCD"),
-    ROW_SETTING(0x4011, REG_U16, SETTING_PARITY, parities, "parity: 1 even, 2 none"),
-    ROW_TEXT(0x4012, REG_ASCII, 1, "1F", "direction of current L1: forward"),
-    ROW_TEXT(0x4013, REG_ASCII, 1, "2F", "direction of current L2: forward"),
-    ROW_TEXT(0x4014, REG_ASCII, 1, "3F", "direction of current L3: forward"),
+    ROW_CODED(0x4011, REG_U16, SETTING_PARITY, parities, "parity: 1 even, 2 none"),
+    ROW_TEXT_2(0x4012, "1F", "direction of current L1: forward"),
+    ROW_TEXT_2(0x4013, "2F", "direction of current L2: forward"),
+    ROW_TEXT_2(0x4014, "3F", "direction of current L3: forward"),
     ROW_FIXED(0x4015, REG_S16, 0, "errors"),
     ROW_ACCEPTED(0x4016, REG_U16, 0, "times switched off"),
-    ROW_NOTHING(0x4017, REG_U16, "quadrant"),
-    ROW_NOTHING(0x4018, REG_U16, "quadrant L1"),
-    ROW_NOTHING(0x4019, REG_U16, "quadrant L2"),
-    ROW_NOTHING(0x401A, REG_U16, "quadrant L3"),
+    ROW_NOTHING(0x4017, REG_U16, "quadrant")
+    ROW_NOTHING(0x4018, REG_U16, "quadrant L1")
+    ROW_NOTHING(0x4019, REG_U16, "quadrant L2")
+    ROW_NOTHING(0x401A, REG_U16, "quadrant L3")
     ROW_FIXED(0x401B, REG_U32, 0, "checksum of the firmware"),
     ROW_FIXED(0x401D, REG_U32, 0, "status"),
     ROW_FIXED(0x401F, REG_U16, 5, "secondary current of the transformers, A"),
 
-    INEPRO_ROWS(FORM_SIGN_OF_POWER),
+    INEPRO_ROWS(FORM_SIGN_OF_POWER)
 };
-/* clang-format on */
 
 const struct register_map map_inepro_pro380 = {
     .name = "Inepro-PRO380",
-    .title = "Inepro PRO380, WAGO 879-30x0",
+    FULL_ONLY(.title = "Inepro PRO380, WAGO 879-30x0", )
     .word_order = WORD_ORDER_NORMAL,
     .input = TABLE(rows),
     .writes_many = true,
+    SMALL_ONLY(.baud_codes = bauds, .line_codes = parities, )
 };
+/* clang-format on */

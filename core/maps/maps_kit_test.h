@@ -127,7 +127,7 @@ static inline int64_t sample(enum quantity q)
 {
     if (q == Q_POWER_FACTOR || (q >= Q_POWER_FACTOR_L1 && q <= Q_POWER_FACTOR_L3))
         return 900 - 10 * (int64_t)(q % 64);
-    if (quantities[q].decimals)
+    if (quantity_decimals[q])
         return 100000 + 100 * (int64_t)q;
     return quantities[q].kind == KIND_COUNTER ? 1000 * (1000 + (int64_t)q) : 1000 + 7 * (int64_t)q;
 }
@@ -292,7 +292,7 @@ static inline uint64_t expected(const struct bench *b, const struct place *p)
         value = 1000.0 * b->style.nominal_hz;
     else
         return unknown_of(map, p->type, b->style.unknown);
-    int shift = p->exponent - quantities[p->quantity].decimals;
+    int shift = p->exponent - quantity_decimals[p->quantity];
     return shown_bits(map, p->type,
                       shift < 0 ? value / (double)ten_to(-shift) : value * (double)ten_to(shift));
 }
@@ -320,7 +320,7 @@ static inline void check_value(struct bench *b, enum register_space space, const
 static inline void check_values(struct bench *b, enum register_space space, const struct place *p)
 {
     static const int64_t steps[] = {0, 1, 997, -997};
-    int64_t step = ten_to(quantities[p->quantity].decimals - p->exponent);
+    int64_t step = ten_to(quantity_decimals[p->quantity] - p->exponent);
     for (size_t i = 0; i < COUNT(steps); i++)
         for (int way = -1; way <= 1; way++) {
             check_value(b, space, p, steps[i] * step + way * (step / 2));

@@ -152,7 +152,7 @@ static bool near(double a, double b, double step)
 static void check_scaled(const struct bench *b, const struct place *p)
 {
     uint16_t offset = (uint16_t)(p->address - INTEGERS);
-    int factor = scale_factor_of(b, offset), decimals = quantities[p->quantity].decimals;
+    int factor = scale_factor_of(b, offset), decimals = quantity_decimals[p->quantity];
     double scale = factor < 0 ? 1.0 / (double)ten_to(-factor) : (double)ten_to(factor);
     double shown = value_of(p->type, number_at(b, p->address, types[p->type].registers)) * scale;
     double value = (double)b->reading.value[p->quantity] / (double)ten_to(decimals);

@@ -27,17 +27,18 @@ static const struct register_row rows[] = {
     ROW_FIXED(0x4009, REG_F32, 0, "hardware version"),
     ROW_FIXED(0x400B, REG_U16, 80, "highest current, A"),
     ROW_FIXED(0x400C, REG_U16, 2000, "current transformer ratio"),
-    ROW_SETTING(0x400D, REG_U16, SETTING_PARITY, lines, "line: 36 = 8E1, 4 = 8N1"),
+    ROW_CODED(0x400D, REG_U16, SETTING_PARITY, lines, "line: 36 = 8E1, 4 = 8N1"),
     ROW_SETTING(0x400E, REG_U16, SETTING_TERMINATION, NULL, "termination: 0 off, 1 on"),
     ROW_SETTING(0x400F, REG_U16, SETTING_BAUD_HIGH, NULL, "baud rate, high 16 bits"),
 
-    INEPRO_ROWS(FORM_ABSOLUTE),
+    INEPRO_ROWS(FORM_ABSOLUTE)
 };
-/* clang-format on */
 
 const struct register_map map_xemex = {
     .name = "Xemex",
-    .title = "Xemex CSMB, with the values of an Inepro PRO380",
+    FULL_ONLY(.title = "Xemex CSMB, with the values of an Inepro PRO380", )
     .word_order = WORD_ORDER_NORMAL,
     .input = TABLE(rows),
+    SMALL_ONLY(.line_codes = lines, )
 };
+/* clang-format on */
