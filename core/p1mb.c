@@ -1,5 +1,9 @@
 #include "p1mb.h"
 
+#include "bytes.h"
+
+enum { AGE_MAX_S = 65534, AGE_NONE = 65535 };
+
 /* --- settings --------------------------------------------------------------------------------- */
 
 struct p1mb_settings p1mb_defaults(void)
@@ -37,7 +41,37 @@ bool p1mb_settings_equal(const struct p1mb_settings *a, const struct p1mb_settin
            a->termination == b->termination;
 }
 
-/* --- LEDs ------------------------------------------------------------------------------------- */
+bool p1mb_setup_equal(const struct p1mb_setup *a, const struct p1mb_setup *b)
+{
+    return p1mb_settings_equal(&a->bus, &b->bus) && a->map == b->map;
+}
+
+void p1mb_setup_put(const struct p1mb_setup *setup, uint8_t out[static P1MB_SETUP_BYTES])
+{
+    const struct p1mb_settings *bus = &setup->bus;
+    put_le32(out, bus->baud);
+    out[4] = bus->address;
+    out[5] = bus->even_parity;
+    out[6] = bus->termination;
+    out[7] = setup->map;
+}
+
+enum p1mb_status p1mb_setup_get(const uint8_t in[static P1MB_SETUP_BYTES], uint8_t maps,
+                                struct p1mb_setup *setup)
+{
+    uint32_t baud = get_le32(in);
+    *setup = (struct p1mb_setup){
+        .bus = {.baud = baud, .address = in[4], .even_parity = in[5] != 0, .termination = in[6] != 0},
+        .map = in[7]};
+    return !register_baud_is_known(baud)          ? P1MB_BAD_BAUD
+           : !p1mb_settings_are_good(&setup->bus) ? P1MB_BAD_ADDRESS
+           : in[5] > 1                            ? P1MB_BAD_LINE
+           : in[6] > 1                            ? P1MB_BAD_TERMINATION
+           : in[7] >= maps                        ? P1MB_BAD_MAP
+                                                  : P1MB_DONE;
+}
+
+/* --- what happened ---------------------------------------------------------------------------- */
 
 static bool was_lately(int64_t event_ms, int64_t now_ms, int64_t shown_ms)
 {
@@ -60,5 +94,26 @@ struct p1mb_leds p1mb_leds(const struct p1mb_events *e, int64_t now_ms)
 
 bool p1mb_light_is_lit(enum p1mb_light light, int64_t now_ms)
 {
-    return light == LIGHT_ON || (light == LIGHT_BLINKING && now_ms / P1MB_BLINK_MS % 2 == 0);
+    return light == LIGHT_ON ||
+           (light == LIGHT_BLINKING && (uint32_t)now_ms / P1MB_BLINK_MS % 2 == 0);
+}
+
+static uint32_t age_s(int64_t event_ms, int64_t now_ms)
+{
+    if (event_ms == P1MB_NEVER)
+        return AGE_NONE;
+    int64_t age_ms = now_ms > event_ms ? now_ms - event_ms : 0;
+    return age_ms < AGE_MAX_S * INT64_C(1000) ? (uint32_t)age_ms / 1000 : AGE_MAX_S;
+}
+
+bool p1mb_stage_status(const struct p1mb_events *e, int64_t now_ms, struct register_device *device)
+{
+    enum { SILENT, GOOD, DAMAGED };
+    static const uint8_t status[] = {
+        [LIGHT_OFF] = SILENT, [LIGHT_ON] = GOOD, [LIGHT_BLINKING] = DAMAGED};
+    uint32_t *setting = device->setting;
+    uint32_t old_status = setting[SETTING_P1_STATUS], old_age_s = setting[SETTING_DATA_AGE];
+    setting[SETTING_P1_STATUS] = status[p1mb_leds(e, now_ms).p1];
+    setting[SETTING_DATA_AGE] = age_s(e->valid_telegram_ms, now_ms);
+    return setting[SETTING_P1_STATUS] != old_status || setting[SETTING_DATA_AGE] != old_age_s;
 }

@@ -143,6 +143,48 @@ static void blinking_is_half_a_second_each(void **unused)
     }
 }
 
+static void assert_status(const struct p1mb_events *e, int64_t now_ms, unsigned status,
+                          unsigned age_s)
+{
+    struct register_device device = {0};
+    (void)p1mb_stage_status(e, now_ms, &device);
+    assert_int_equal(device.setting[SETTING_P1_STATUS], status);
+    assert_int_equal(device.setting[SETTING_DATA_AGE], age_s);
+    assert_false(p1mb_stage_status(e, now_ms, &device));
+}
+
+static void the_registers_say_what_the_led_does_and_how_old_values_are(void **unused)
+{
+    (void)unused;
+    struct p1mb_events e = nothing;
+    assert_status(&e, 0, 0, 65535);
+    e.damaged_telegram_ms = 0;
+    assert_status(&e, 0, 2, 65535);
+    e.valid_telegram_ms = 1000;
+    assert_status(&e, 999, 1, 0); /* clocks may differ by as much */
+    assert_status(&e, 1000, 1, 0);
+    assert_status(&e, 1999, 1, 0);
+    assert_status(&e, 2000, 1, 1);
+    assert_status(&e, 1000 + P1MB_P1_SHOWN_MS, 0, P1MB_P1_SHOWN_MS / 1000);
+    assert_status(&e, 65534 * INT64_C(1000) + 999, 0, 65533);
+    assert_status(&e, 65535 * INT64_C(1000), 0, 65534);
+    assert_status(&e, INT64_C(1) << 50, 0, 65534);
+}
+
+static void a_change_of_status_or_age_is_told(void **unused)
+{
+    (void)unused;
+    struct register_device device = {0};
+    struct p1mb_events e = nothing;
+    assert_true(p1mb_stage_status(&e, 0, &device));
+    e.damaged_telegram_ms = 0;
+    assert_true(p1mb_stage_status(&e, 0, &device));
+    e.valid_telegram_ms = 0;
+    assert_true(p1mb_stage_status(&e, 0, &device));
+    assert_false(p1mb_stage_status(&e, 999, &device));
+    assert_true(p1mb_stage_status(&e, 1000, &device));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +197,8 @@ int main(void)
         cmocka_unit_test(a_meter_of_every_ten_seconds_keeps_p1_lit),
         cmocka_unit_test(a_request_lights_485_and_other_bytes_let_it_blink),
         cmocka_unit_test(blinking_is_half_a_second_each),
+        cmocka_unit_test(the_registers_say_what_the_led_does_and_how_old_values_are),
+        cmocka_unit_test(a_change_of_status_or_age_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

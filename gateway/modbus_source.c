@@ -141,7 +141,8 @@ static void take_settings(struct modbus_source *s, const struct modbus_source_se
                                    .id = {"Smart Connect", settings->map->name, s->revision},
                                    .writable = settings->writes ? &s->settings.device : NULL,
                                    .order = order};
-    s->shown = NULL;
+    reading_clear(&s->substitute);
+    s->shown = &s->substitute;
     modbus_source_refresh(s);
     loop_cancel_timer(s->loop, &s->grace);
     if (!latest) {

@@ -49,8 +49,8 @@ struct modbus_source {
     int64_t opened_ms;
     struct modbus_bank bank;
     struct register_style style;
-    const struct reading *shown; /* NULL: none yet */
-    struct reading substitute;   /* shown in place of a stale one */
+    const struct reading *shown;
+    struct reading substitute; /* shown in place of a stale one, and before the first */
     struct register_image image;
     char revision[16];
 };

@@ -221,16 +221,11 @@ void rtu_bus_reboot(struct rtu_bus *m)
 
 /* --- the loop's events ------------------------------------------------------------------------ */
 
-static bool has_written(const uint8_t *answer)
-{
-    return answer && (answer[1] == 0x06 || answer[1] == 0x10);
-}
-
 /* What has come is heard before time is judged: after a busy moment both wait here. */
 static void go_on(struct rtu_bus *m)
 {
     size_t n;
-    uint64_t broadcasts = m->slave.counters.broadcasts;
+    uint64_t writes = m->slave.counters.writes;
     for (int reads = 0; reads < READS_MAX && hear(m); reads++)
         ;
     int64_t now = now_us();
@@ -239,7 +234,7 @@ static void go_on(struct rtu_bus *m)
     const uint8_t *answer = rtu_slave_poll(&m->slave, now, &n);
     if (answer && m->watch.fd >= 0)
         say(m, answer, n);
-    if (has_written(answer) || m->slave.counters.broadcasts != broadcasts)
+    if (m->slave.counters.writes != writes)
         modbus_source_refresh(&m->source);
     look_at_settings(m);
     set_alarm(m);
@@ -284,22 +279,14 @@ static void on_retry(struct loop_timer *timer)
 static void note_telegrams(struct rtu_bus *m)
 {
     const struct meter_counters c = meter_get_counters(m->meter);
-    int64_t now_ms = m->loop->now_ms;
-    if (c.telegrams_pass != m->seen.telegrams_pass)
-        m->events.valid_telegram_ms = now_ms;
-    else if (c.telegrams_fail != m->seen.telegrams_fail ||
-             c.telegrams_frame_fail != m->seen.telegrams_frame_fail)
-        m->events.damaged_telegram_ms = now_ms;
-    m->seen = c;
-}
-
-static uint32_t age_s(const struct rtu_bus *m)
-{
     const struct meter_snapshot *latest = meter_latest(m->meter);
-    if (!latest)
-        return AGE_NONE;
-    int64_t age = (m->loop->now_ms - latest->reading.received_ms) / 1000;
-    return age < 0 ? 0 : age > AGE_MAX_S ? AGE_MAX_S : (uint32_t)age;
+    if (latest)
+        m->events.valid_telegram_ms = latest->reading.received_ms;
+    if (c.telegrams_pass == m->seen.telegrams_pass &&
+        (c.telegrams_fail != m->seen.telegrams_fail ||
+         c.telegrams_frame_fail != m->seen.telegrams_frame_fail))
+        m->events.damaged_telegram_ms = m->loop->now_ms;
+    m->seen = c;
 }
 
 static struct p1mb_leds leds_of(const struct rtu_bus *m)
@@ -316,13 +303,10 @@ static struct p1mb_leds leds_of(const struct rtu_bus *m)
 
 static void on_tick(struct loop_timer *timer)
 {
-    static const uint8_t status[] = {
-        [LIGHT_OFF] = P1_SILENT, [LIGHT_ON] = P1_GOOD, [LIGHT_BLINKING] = P1_DAMAGED};
     struct rtu_bus *m = CONTAINER_OF(timer, struct rtu_bus, tick);
     note_telegrams(m);
-    device_of(m)->setting[SETTING_P1_STATUS] = status[leds_of(m).p1];
-    device_of(m)->setting[SETTING_DATA_AGE] = age_s(m);
-    modbus_source_refresh(&m->source);
+    if (p1mb_stage_status(&m->events, m->loop->now_ms, device_of(m)))
+        modbus_source_refresh(&m->source);
     loop_set_timer(m->loop, &m->tick, TICK_MS);
 }
 
@@ -418,7 +402,6 @@ struct rtu_bus *rtu_bus_open(struct loop *l, struct meter *meter,
                           .events = {P1MB_NEVER, P1MB_NEVER, P1MB_NEVER, P1MB_NEVER}};
     struct modbus_source_settings source = source_settings(settings, NULL);
     p1mb_stage(&settings->bus, &source.device);
-    source.device.setting[SETTING_DATA_AGE] = AGE_NONE;
     m->alarm.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (m->alarm.fd < 0 || loop_watch(l, &m->alarm, EPOLLIN) < 0)
         snprintf(problem, RTU_PROBLEM_MAX, "%s", strerror(errno));
