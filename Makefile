@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 # Debian's mosquitto is not on a plain user's path.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-C_FILES = $(shell find core sim gateway tests fuzz bench tools -name '*.[ch]' 2>/dev/null)
+C_FILES = $(shell find core sim gateway configurator firmware tests fuzz bench tools -name '*.[ch]' 2>/dev/null)
 
 # $(call need,PURPOSE,COMMANDS,PKG-CONFIG MODULES): stops when one is missing, and says what brings it.
 define need
@@ -22,22 +22,26 @@ define need
 endef
 # $(call cmake,PRESET,TARGET[,OPTIONS]), $(call ctest,PRESET)
 cmake = cmake --preset $(1) $(3) >/dev/null && cmake --build --preset $(1) --target $(2)
-# Most tests wait for most of their time.
-ctest = ctest --preset $(1) -j $(shell echo $$((3 * $(JOBS))))
+# Most tests wait for most of their time.  On a busy machine one may wait in vain: what fails is tried once more, and named.
+ctest = ctest --preset $(1) -j $(shell echo $$((3 * $(JOBS)))) --repeat until-pass:2
 
-libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 zlib
+libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 zlib ncurses
 need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
-	arm-none-eabi-gcc clang-format chromedriver openssl curl strace,$(libraries) cmocka)
+	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build run test bench fuzz crash soak scan coverage check-captures format check-format tidy install clean
+.PHONY: help build configurator run test firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-build: ## build the gateway: build/smart-connect
+build: ## build the programs: build/smart-connect, build/p1mb-config
 	$(need_build)
-	$(call cmake,release,smart-connect,-DWERROR=$(WERROR))
+	$(call cmake,release,smart-connect p1mb-config,-DWERROR=$(WERROR))
+
+configurator: ## build what sets a P1MB: build/p1mb-config
+	$(need_build)
+	$(call cmake,release,p1mb-config,-DWERROR=$(WERROR))
 
 run: build ## try it: a simulated meter, a broker and a live view; Ctrl-C ends it
 	$(call need,run,mosquitto)
@@ -52,8 +56,12 @@ test: ## all tests, then again with sanitizers, then a short fuzzing
 	$(call cmake,fuzz,all)
 	$(call ctest,fuzz)
 
-bench: build ## measure, and write docs/performance.md
-	$(call need,test,python3 valgrind strace mosquitto,libmodbus)
+firmware: ## the P1MB's firmware for each board: build/firmware/p1mb-BOARD.elf, .bin, .hex
+	$(call need,firmware,arm-none-eabi-gcc python3)
+	$(MAKE) -C firmware WERROR=$(WERROR)
+
+bench: build firmware ## measure, and write docs/performance.md
+	$(call need,test,python3 valgrind strace mosquitto qemu-system-arm,libmodbus)
 	$(call cmake,release,bench)
 	bench/run
 
@@ -71,6 +79,10 @@ soak: ## what takes hours told faster: outages, networks that fail, hostile brok
 	$(need_test)
 	$(call cmake,release,all)
 	SOAK=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(wildcard tests/mqtt_*_test.py)
+
+soak-firmware: firmware ## a day of telegrams and polls on the emulated P1MB: ten minutes
+	$(need_test)
+	SOAK_HOURS=24 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/firmware_test.py -k 'hours or own_time'
 
 scan: build ## what sslscan and testssl.sh say of the page's TLS
 	$(call need,test,sslscan testssl python3)
@@ -98,7 +110,7 @@ check-format: ## check format and style rules
 tidy: ## static analysis of the product's code with clang-tidy
 	$(call need,test,clang-tidy cmake ninja pkg-config,$(libraries) cmocka)
 	cmake --preset release >/dev/null
-	printf '%s\n' $(filter-out %_test.c fuzz/%,$(filter %.c,$(C_FILES))) | xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build \
+	printf '%s\n' $(filter-out %_test.c fuzz/% firmware/%,$(filter %.c,$(C_FILES))) | xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build \
 		--extra-arg=-Wno-ignored-optimization-argument
 
 install: build ## install to PREFIX=/usr/local, below DESTDIR
