@@ -81,6 +81,8 @@ HOW = """\
 - End to end: `latency_probe` writes telegrams to pseudo-terminals at the pace of 115200 Bd, in turn to ours and
   to the smallest program in C that can do the job (`bridge_mqtt`, `bridge_modbus`: no CRC, no parser). One
   clock sees both ends. Modbus registers are read back to back.
+- P1MB firmware: QEMU logs every instruction of the image. Telegrams come byte by byte, and each byte is an interrupt. How
+  often the loop goes round depends on the emulator's speed, so rounds in which nothing happens are taken off.
 - Page: `tls_load` makes full TLS 1.3 handshakes at a steady pace while `modbus_load paced` asks; a Modbus request is
   measured from the moment it was due, so one that waits behind another counts in full.
 - Memory and start: `smaps_rollup` after 20 telegrams; from before the fork to the line `ready`. Allocations

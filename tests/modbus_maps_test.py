@@ -7,47 +7,19 @@ turn while the same connections stay open.
 import re
 import socket
 import struct
-import subprocess
 
 import pytest
 
-from harness import DATA, Client, Closed, Gateway, wait_until
+from harness import Client, Closed, Gateway, wait_until
 from page_kit import STATUS, Box, document, metric
-from rtu_kit import Cable, pymodbus, sealed
+from rtu_kit import (EMPRO, HZ, MASTERS, MBPOLL, THREE_PHASE, U1, UNIT, Cable, mbpoll_worth, pymodbus, sealed,
+                     worth)
 
-THREE_PHASE = DATA / "p1" / "dsmr50_three_phase.txt"
-# What the telegram says.  It has no frequency: the nominal one is shown.
-U1, I1, P, P2, IMPORT, HZ = 233.4, 2, 412, -209, 8623831, 50
-EMPRO = "PhoenixContact-EMPro"
-# By map, as its masters ask and decode: function, address, type of struct (swapped: the low word first), what one is
-# worth, value.
-MASTERS = {
-    EMPRO: [(3, 0x8006, "swapped f", 1, U1), (4, 0x800E, "swapped f", 1, I1), (3, 0x8016, "swapped f", 1, P),
-            (3, 0x8020, "swapped f", 1, P2), (3, 0x8100, "swapped f", 1, IMPORT), (3, 0x800C, "swapped f", 1, HZ)],
-    "Eastron-SDM630": [(3, 0xFC02, "H", 1, 0x70), (4, 0x0000, "f", 1, U1), (4, 0x0006, "f", 1, I1),
-                       (4, 0x0034, "f", 1, P), (4, 0x000E, "f", 1, P2), (4, 0x0048, "f", 1000, IMPORT),
-                       (4, 0x0046, "f", 1, HZ)],
-    "Inepro-PRO380": [(3, 0x5002, "f", 1, U1), (3, 0x500C, "f", 1, I1), (3, 0x5012, "f", 1000, P),
-                      (3, 0x5016, "f", 1000, P2), (3, 0x600C, "f", 1000, IMPORT), (3, 0x5008, "f", 1, HZ)],
-    "Acrel-ACR10RH": [(3, 0xF3, "H", 0.1, U1), (3, 0xF9, "H", 0.1, I1), (3, 0x0103, "i", 1, P), (3, 0xFF, "i", 1, P2),
-                      (3, 0xFC, "H", 0.01, HZ)],
-    "Xemex": [(3, 0x4002, "H", 1, 20802), (3, 0x500C, "f", 1, I1), (3, 0x5012, "f", 1000, P)],
-    "SunSpec": [(3, 40000, "I", 1, int.from_bytes(b"SunS", "big")), (3, 40002, "H", 1, 1),
-                (3, 40070, "H", 1, 203), (3, 40070 + 8, "h", 0.1, U1), (3, 40177, "H", 1, 213),
-                (3, 40177 + 28, "f", 1, P), (3, 40177 + 32, "f", 1, P2), (3, 40177 + 68, "f", 1, IMPORT),
-                (3, 40177 + 26, "f", 1, HZ)],
-    "CarloGavazzi-EM24": [(3, 0x000B, "H", 1, 1650), (3, 0x0000, "swapped i", 0.1, U1),
-                          (4, 0x000C, "swapped i", 0.001, I1), (3, 0x0028, "swapped i", 0.1, P),
-                          (3, 0x0014, "swapped i", 0.1, P2), (3, 0x0033, "h", 0.1, HZ)],
-    "ABB-B23": [(3, 0x5B00, "I", 0.1, U1), (3, 0x5B0C, "I", 0.01, I1), (3, 0x5B14, "i", 0.01, P),
-                (3, 0x5B18, "i", 0.01, P2), (3, 0x5000, "Q", 10, IMPORT), (3, 0x5B2C, "H", 0.01, HZ)],
-}
 ALSO = ["127.0.0.1:0,framing=rtu",
         "127.0.0.1:0,map=sdm630",
         "127.0.0.1:0,map=em24,word-order=normal,clients=1",
         "127.0.0.1:0,map=pro380,word-order=swapped,framing=rtu",
         "127.0.0.1:0,map=sdm630,writes=on"]
-UNIT = 16
 FOLLOWS, SDM630, EM24, PRO380, WRITABLE = range(len(ALSO))
 
 
@@ -105,16 +77,6 @@ def on_bus(box, cable):
     peer.close()
 
 
-def worth(peer, function, address, kind, scale):
-    """A value as a master makes it of the registers."""
-    order, size = kind.split()[:-1], struct.calcsize(kind[-1])
-    read = {3: peer.read_holding_registers, 4: peer.read_input_registers}[function]
-    registers = read(address, size // 2, slave=UNIT).registers
-    if order == ["swapped"]:
-        registers = registers[::-1]
-    return struct.unpack(f">{kind[-1]}", struct.pack(f">{len(registers)}H", *registers))[0] * scale
-
-
 def accepted(box):
     return box.state()["Counters"]["modbus_accepted"]
 
@@ -139,22 +101,16 @@ def test_a_meter_is_read_as_its_masters_do_on_connections_that_stay(box, peers, 
         assert (listener["Map"], listener["WordOrder"]) == (name, state["MeterOrders"][name])
     assert state["Also"][SDM630]["Map"] == "Eastron-SDM630"
 
-MBPOLL = {"f": "float", "swapped f": "float", "i": "int", "swapped i": "int"}
-
 
 @pytest.mark.parametrize("name", MASTERS)
 def test_mbpoll_agrees(box, cable, name):
     box.patch(MeterType=name, RTU={"MeterType": name})
     kinds = [master for master in MASTERS[name] if master[2] in MBPOLL]
     for function, address, kind, scale, value in kinds[:2]:
-        swap = [] if kind.startswith("swapped") else ["-B"]
         for way in (["-m", "tcp", "-p", str(box.server.port), "127.0.0.1"],
                     ["-m", "rtu", "-b", "115200", "-P", "none", cable.master]):
-            done = subprocess.run(["mbpoll", "-a", str(UNIT), "-0", "-r", str(address), "-1", *swap,
-                                   "-t", f"{ {3: 4, 4: 3}[function]}:{MBPOLL[kind]}", *way],
-                                  capture_output=True, text=True, timeout=20, check=True)
-            found = float(re.search(r"^\[\d+\]:\s+(\S+)", done.stdout, re.M).group(1))
-            assert found * scale == pytest.approx(value, rel=1e-4, abs=scale * 0.501), done.stdout
+            found = mbpoll_worth(function, address, kind, scale, *way)
+            assert found == pytest.approx(value, rel=1e-4, abs=scale * 0.501)
 
 
 def test_word_order_of_the_meter_is_the_default_and_another_overrules_it(box, peers):
