@@ -125,6 +125,18 @@ void address_refuse_next(int listener, int *reserve_fd)
     *reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+int address_accept(int listener, int *reserve_fd, struct sockaddr_storage *address)
+{
+    socklen_t length = sizeof *address;
+    memset(address, 0, sizeof *address);
+    int fd = accept4(listener, (struct sockaddr *)address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int problem = errno;
+    if (fd < 0 && (problem == EMFILE || problem == ENFILE))
+        address_refuse_next(listener, reserve_fd);
+    errno = problem;
+    return fd;
+}
+
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
     char x[ADDRESS_TEXT_MAX], y[ADDRESS_TEXT_MAX];
@@ -173,4 +185,22 @@ int address_listen(const struct sockaddr_storage *address, socklen_t length, int
     struct sockaddr_storage ipv4 = {0};
     memcpy(&ipv4, &any, sizeof any);
     return listen_on(&ipv4, sizeof any, backlog);
+}
+
+void address_remedy(int problem, const char *option, char *text, size_t capacity)
+{
+    if (problem == EADDRINUSE)
+        snprintf(text, capacity,
+                 "another program uses this port; stop it or choose another with --%s", option);
+    else if (problem == EACCES)
+        snprintf(text, capacity,
+                 "ports below 1024 need a privilege; choose one above with --%s, or give the "
+                 "program CAP_NET_BIND_SERVICE",
+                 option);
+    else if (problem == EADDRNOTAVAIL)
+        snprintf(text, capacity,
+                 "this machine has no such address; give --%s the port alone for all addresses",
+                 option);
+    else
+        snprintf(text, capacity, "choose another address with --%s", option);
 }

@@ -31,12 +31,19 @@ void address_reset(int fd);
  * would wake the loop for ever; then takes a reserve again. */
 void address_refuse_next(int listener, int *reserve_fd);
 
+/* Takes the next connection of a listener; it does not block.  -1: there was none, or with errno EMFILE or ENFILE no
+ * descriptor for it: it was refused, see address_refuse_next(). */
+int address_accept(int listener, int *reserve_fd, struct sockaddr_storage *address);
+
 /* True if both are the same host, whatever the ports. */
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 /* A non-blocking TCP socket that listens there; all addresses of IPv6 are those of IPv4 too, and of IPv4
  * alone on a machine without IPv6.  -1 with errno. */
 int address_listen(const struct sockaddr_storage *address, socklen_t length, int backlog);
+
+/* Writes what to do when an address cannot be listened at, errno `problem`, and --OPTION asks for it. */
+void address_remedy(int problem, const char *option, char *text, size_t capacity);
 
 /* Has the kernel probe a silent TCP peer after idle_s, then each interval_s; after `probes` without an
  * answer the connection fails. */

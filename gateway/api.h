@@ -6,9 +6,10 @@
 #include "http.h"
 #include "identity.h"
 #include "modbus_listeners.h"
-#include "rtu_bus.h"
 #include "mqtt.h"
+#include "p1_out.h"
 #include "reach.h"
+#include "rtu_bus.h"
 #include "settings.h"
 
 enum { API_ROUTES_MAX = 64 };
@@ -25,7 +26,8 @@ struct api {
     const struct reach *reach;
     const struct modbus_listeners *modbus;
     const struct rtu_bus *rtu; /* NULL: off */
-    struct mqtt *const *mqtt;  /* *mqtt NULL: off */
+    const struct p1_out *p1_out;
+    struct mqtt *const *mqtt; /* *mqtt NULL: off */
     const struct mqtt_counters *mqtt_counters;
     const struct outbox *outbox;
     const char *mqtt_refusal;

@@ -204,6 +204,27 @@ static void put_rtu(struct text_out *out, const struct api *api)
     put_sample(out, name, "kind", "overtaken", (int64_t)c.overtaken, 0);
 }
 
+static void put_p1_out(struct text_out *out, const struct api *api)
+{
+    static const char telegrams[] = "p1_out_telegrams_total";
+    static const char readers[] = "p1_out_connections_total";
+    static const char bytes[] = "p1_out_serial_bytes_total";
+    const struct p1_out_counters c = p1_out_get_counters(api->p1_out);
+    if (api->p1_out->count == 0)
+        return;
+    put_one(out, "p1_out_readers", "connected now", "gauge", c.readers, 0);
+    put_head(out, telegrams, "telegrams for TCP readers, by what became of them", "counter");
+    put_sample(out, telegrams, "result", "sent", (int64_t)c.tcp.sent, 0);
+    put_sample(out, telegrams, "result", "skipped", (int64_t)c.tcp.skipped, 0);
+    put_head(out, readers, "TCP readers, by what became of them", "counter");
+    put_sample(out, readers, "result", "accepted", (int64_t)c.tcp.accepted, 0);
+    put_sample(out, readers, "result", "refused", (int64_t)c.tcp.refused, 0);
+    put_sample(out, readers, "result", "stuck", (int64_t)c.tcp.stuck, 0);
+    put_head(out, bytes, "bytes for serial ports, by what became of them", "counter");
+    put_sample(out, bytes, "result", "copied", (int64_t)c.serial.copied, 0);
+    put_sample(out, bytes, "result", "lost", (int64_t)c.serial.lost, 0);
+}
+
 static void put_mqtt(struct text_out *out, const struct api *api)
 {
     static const char name[] = "mqtt_messages_total";
@@ -300,6 +321,7 @@ void api_serve_metrics(struct http_request *r, void *context)
     put_telegrams(&out, api);
     put_modbus(&out, api);
     put_rtu(&out, api);
+    put_p1_out(&out, api);
     put_mqtt(&out, api);
     put_pings(&out, api);
     put_process(&out, api);

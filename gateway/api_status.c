@@ -271,6 +271,18 @@ static json_t *rtu_json(const struct rtu_bus *m)
                      rtu_counters_json(&i.counters));
 }
 
+static json_t *p1_out_json(const struct p1_out *o)
+{
+    struct p1_out_info info;
+    json_t *list = json_array();
+    for (int i = 0; p1_out_at(o, i, &info); i++)
+        json_array_append_new(
+            list, json_pack("{s:s, s:b, s:o, s:o}", "To", info.to, "Ok", info.problem[0] == 0,
+                            "Problem", text_or_null(info.problem), "Readers",
+                            info.readers < 0 ? json_null() : json_integer(info.readers)));
+    return list;
+}
+
 static json_t *session_json(const struct api *api)
 {
     char address[ADDRESS_TEXT_MAX] = "";
@@ -293,6 +305,7 @@ static json_t *counters_json(const struct api *api)
     const struct modbus_tcp_counters m = modbus_listeners_counters(api->modbus);
     const struct mqtt_counters *q = api->mqtt_counters;
     const struct outbox_counts outbox = outbox_get_counts(api->outbox);
+    const struct p1_out_counters p1 = p1_out_get_counters(api->p1_out);
     const struct http *h = *api->http;
     const struct {
         const char *name;
@@ -311,6 +324,12 @@ static json_t *counters_json(const struct api *api)
         {"modbus_replaced", m.replaced},
         {"modbus_dropped_idle", m.dropped_idle},
         {"modbus_bad_frames", m.bad_frames + m.foreign_frames},
+        {"p1_out_sent", p1.tcp.sent},
+        {"p1_out_skipped", p1.tcp.skipped},
+        {"p1_out_refused", p1.tcp.refused},
+        {"p1_out_stuck", p1.tcp.stuck},
+        {"p1_out_copied_bytes", p1.serial.copied},
+        {"p1_out_lost_bytes", p1.serial.lost},
         {"mqtt_event_connect", q->link.connects},
         {"mqtt_event_errors", q->link.event_errors},
         {"mqtt_send_pass", q->link.send_pass},
@@ -338,16 +357,16 @@ json_t *api_state(const struct api *api)
     struct host_net net;
     host_net_read(&net);
     return json_pack(
-        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, "
+        "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:o, "
         "s:{s:o, "
         "s:i}, s:o, "
         "s:{s:s, s:i}}",
         "Serial", api->identity->serial, "Mac", text_or_null(api->identity->mac), "Product",
         "Smart Connect", "Time", api_time(wall_clock_s()), "Uptime",
         (json_int_t)(api->loop->now_ms - api->started_ms) / 1000, "Meter", meter_json(api), "Link",
-        "Ok", net.link, "Interface", text_or_null(net.interface), "Network",
-        network_json(api, &net), "Internet", "Ok", reached(reach_internet(api->reach)), "MQTT",
-        mqtt_json(api), "Modbus", modbus_json(api), "RTU", rtu_json(api->rtu), "Led",
+        "Ok", net.link, "Interface", text_or_null(net.interface), "Network", network_json(api, &net),
+        "Internet", "Ok", reached(reach_internet(api->reach)), "MQTT", mqtt_json(api), "Modbus",
+        modbus_json(api), "RTU", rtu_json(api->rtu), "P1Out", p1_out_json(api->p1_out), "Led",
         led_json(!meter_is_stale(api->meter), host_net_has_address(&net)), "Session",
         session_json(api), "Configuration", "Problem", text_or_null(api->settings->problem),
         "Revision", (int)api->settings->revision, "Counters", counters_json(api), "Versions",

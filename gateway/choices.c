@@ -17,6 +17,7 @@ const char *const choices_stale[] = {"exception", "hold", "zero", "high-current"
 const char *const choices_rtu_stale[] = {"exception",    "hold",   "zero",
                                          "high-current", "silent", NULL};
 const char *const choices_direction[] = {"auto", "kernel", "rts", "none", NULL};
+const char *const choices_p1_out[] = {"raw", "p1", NULL};
 
 int choices_find(const char *const *names, const char *name)
 {

@@ -5,7 +5,7 @@
 enum { CHOICES_MAX = 320 };
 
 /* Names by value, NULL at the end, of the enums derive_grid, derive_current, mqtt_profile, modbus_framing,
- * served_order, unknown_policy, stale_policy (on the network, and on a bus) and rs485_direction. */
+ * served_order, unknown_policy, stale_policy (on the network, and on a bus), rs485_direction and p1_out_format. */
 extern const char *const choices_grid[];
 extern const char *const choices_current[];
 extern const char *const choices_profile[];
@@ -15,6 +15,7 @@ extern const char *const choices_unknown[];
 extern const char *const choices_stale[];
 extern const char *const choices_rtu_stale[];
 extern const char *const choices_direction[];
+extern const char *const choices_p1_out[];
 
 /* The value of a name; -1: it is none of them. */
 int choices_find(const char *const *names, const char *name);

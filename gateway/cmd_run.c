@@ -257,6 +257,14 @@ static void print_also(const struct modbus_listeners *l)
     }
 }
 
+/* Where telegrams are passed on to. */
+static void print_p1_out(const struct p1_out *o)
+{
+    struct p1_out_info info;
+    for (int i = 0; p1_out_at(o, i, &info); i++)
+        printf("%s%s", i ? "," : " p1=", info.to);
+}
+
 static void announce_ready(const struct gateway *g)
 {
     char modbus[ADDRESS_TEXT_MAX] = "off", http[ADDRESS_TEXT_MAX] = "off",
@@ -270,6 +278,7 @@ static void announce_ready(const struct gateway *g)
     if (g->rtu)
         printf(" rtu=%s", g->options.rtu);
     print_also(&g->modbus);
+    print_p1_out(&g->p1_out);
     printf("\n");
     fflush(stdout);
     log_info("run", "serving, serial %s, Modbus %s%s, page %s%s", g->identity.serial,

@@ -239,6 +239,34 @@ static void apply_rtu(struct gateway *g)
         (void)rtu_bus_set(g->rtu, &settings); /* every map of the table fits: a test says so */
 }
 
+/* --- telegrams passed on ---------------------------------------------------------------------- */
+
+/* A port has one user. */
+static const char *user_of(const struct gateway *g, const char *port)
+{
+    return !port[0]                            ? NULL
+           : is_the_meters(g, port)            ? "the meter is read there"
+           : strcmp(g->options.rtu, port) == 0 ? "it is that of --rtu"
+                                               : NULL;
+}
+
+static bool open_p1_out(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    const struct option_list *list = &g->options.p1_out;
+    bool open = true;
+    g->p1_out.loop = &g->loop;
+    g->p1_out.meter = g->meter;
+    g->p1_out.format = (enum p1_out_format)g->options.p1_out_format;
+    g->p1_out.winter_offset_s = g->options.meter_utc_offset_h * 3600;
+    for (int i = 0; open && i < list->count; i++) {
+        const char *user = user_of(g, p1_out_port(list->text[i]));
+        if (user)
+            snprintf(error, GATEWAY_ERROR_MAX, "--p1-out %.200s: %s", list->text[i], user);
+        open = !user && p1_out_add(&g->p1_out, list->text[i], error);
+    }
+    return open;
+}
+
 static struct outbox_settings outbox_settings(const struct gateway *g)
 {
     const struct config *c = &g->settings.now;
@@ -543,6 +571,7 @@ static void start_api(struct gateway *g)
                           .reach = g->reach,
                           .modbus = &g->modbus,
                           .rtu = g->rtu,
+                          .p1_out = &g->p1_out,
                           .mqtt = &g->mqtt,
                           .mqtt_counters = &g->mqtt_counters,
                           .outbox = g->outbox,
@@ -566,7 +595,7 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     g->settings.owner = &g->owner;
     g->started_ms = loop_clock_ms();
     if (!open_meter(g, error) || !open_reach(g, error) || !open_modbus(g, error) ||
-        !open_rtu(g, error) || !open_outbox(g, error))
+        !open_p1_out(g, error) || !open_rtu(g, error) || !open_outbox(g, error))
         return false;
     clock_watch_open(&g->clock, &g->loop, g->meter, g->options.state);
     start_api(g);
@@ -591,6 +620,7 @@ void gateway_close(struct gateway *g)
     mqtt_keeps_close(&g->mqtt_keeps);
     modbus_listeners_close(&g->modbus);
     rtu_bus_close(g->rtu);
+    p1_out_close(&g->p1_out);
     reach_close(g->reach);
     clock_watch_close(&g->clock);
     meter_close(g->meter);

@@ -12,6 +12,7 @@
 #include "mqtt.h"
 #include "net_watch.h"
 #include "options.h"
+#include "p1_out.h"
 #include "reach.h"
 #include "rtu_bus.h"
 #include "rtu_keep.h"
@@ -30,6 +31,7 @@ struct gateway {
     struct rtu_bus *rtu;    /* NULL: off */
     struct rtu_bus_owner rtu_owner;
     struct rtu_keep rtu_keep;
+    struct p1_out p1_out;
     struct clock_watch clock;
     struct reach *reach;
     struct mqtt *mqtt; /* NULL: off */

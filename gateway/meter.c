@@ -39,6 +39,7 @@ struct meter {
     struct loop_timer tick, stale_timer;
     struct meter_settings settings;
     struct meter_listener *listeners;
+    struct meter_tap *taps;
     /* what speaks */
     enum meter_kind speaking; /* METER_AUTO: not known yet */
     unsigned line;            /* index of lines, for inputs with a speed */
@@ -349,6 +350,8 @@ static void on_bytes(struct input_owner *owner, const uint8_t *bytes, size_t n)
 {
     struct meter *m = CONTAINER_OF(owner, struct meter, owner);
     m->bytes += n;
+    for (struct meter_tap *tap = m->taps; tap; tap = tap->next)
+        tap->bytes(tap, bytes, n);
     if (m->speaking == METER_AUTO)
         watch_window(m, bytes, n);
     if (wants_p1(m))
@@ -455,6 +458,21 @@ void meter_remove_listener(struct meter *m, struct meter_listener *listener)
         link = &(*link)->next;
     if (*link)
         *link = listener->next;
+}
+
+void meter_add_tap(struct meter *m, struct meter_tap *tap)
+{
+    tap->next = m->taps;
+    m->taps = tap;
+}
+
+void meter_remove_tap(struct meter *m, struct meter_tap *tap)
+{
+    struct meter_tap **link = &m->taps;
+    while (*link && *link != tap)
+        link = &(*link)->next;
+    if (*link)
+        *link = tap->next;
 }
 
 void meter_set(struct meter *m, const struct meter_settings *settings)

@@ -45,6 +45,12 @@ struct meter_listener {
     struct meter_listener *next; /* private */
 };
 
+/* Gets every byte as it comes from the input, noise too, before anything is made of it.  The same rules. */
+struct meter_tap {
+    void (*bytes)(struct meter_tap *tap, const uint8_t *bytes, size_t n);
+    struct meter_tap *next; /* private */
+};
+
 /* Sums over all that was received since start. */
 struct meter_counters {
     uint64_t bytes;
@@ -66,6 +72,10 @@ void meter_add_listener(struct meter *m, struct meter_listener *listener);
 
 /* From now on it is not called any more. */
 void meter_remove_listener(struct meter *m, struct meter_listener *listener);
+
+/* The same for a tap; one that was never added is fine to remove. */
+void meter_add_tap(struct meter *m, struct meter_tap *tap);
+void meter_remove_tap(struct meter *m, struct meter_tap *tap);
 
 /* Other settings from now on, but for kind and time zone: the age limit at once, derived values with the next
  * telegram. */

@@ -302,36 +302,16 @@ static void admit(struct modbus_tcp *m, int fd, const struct sockaddr_storage *a
 static void on_listen(struct loop_fd *watch, uint32_t events)
 {
     struct modbus_tcp *m = CONTAINER_OF(watch, struct modbus_tcp, watch);
-    struct sockaddr_storage address = {0};
-    socklen_t length = sizeof address;
+    struct sockaddr_storage address;
     (void)events;
-    int fd = accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
+    int fd = address_accept(watch->fd, &m->reserve_fd, &address);
+    if (fd >= 0)
         admit(m, fd, &address);
-    } else if (errno == EMFILE || errno == ENFILE) {
-        address_refuse_next(watch->fd, &m->reserve_fd);
-        m->counters.refused++;
-    }
+    else
+        m->counters.refused += errno == EMFILE || errno == ENFILE;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
-
-/* What to do about it, behind what is wrong. */
-static void add_remedy(int problem, const char *option, char error[static MODBUS_TCP_ERROR_MAX])
-{
-    size_t n = strlen(error), room = MODBUS_TCP_ERROR_MAX - n;
-    if (problem == EADDRINUSE)
-        snprintf(error + n, room,
-                 "another program uses this port; stop it or choose another with --%s", option);
-    else if (problem == EACCES)
-        snprintf(error + n, room,
-                 "ports below 1024 need a privilege; use --%s 1502 or CAP_NET_BIND_SERVICE", option);
-    else if (problem == EADDRNOTAVAIL)
-        snprintf(error + n, room,
-                 "this machine has no such address; use --%s PORT for all addresses", option);
-    else
-        snprintf(error + n, room, "use --%s ADDR:PORT", option);
-}
 
 /* Listens there in place of where it listened before.  False with errno: it listens where it did. */
 static bool listen_at(struct modbus_tcp *m, const struct sockaddr_storage *address, socklen_t length)
@@ -362,9 +342,10 @@ static bool start_listening(struct modbus_tcp *m, char error[static MODBUS_TCP_E
     if (listen_at(m, &address, length))
         return true;
     int problem = errno;
-    snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s %.60s: %s; ", s->option, s->listen,
-             strerror(problem));
-    add_remedy(problem, s->option, error);
+    char remedy[120];
+    address_remedy(problem, s->option, remedy, sizeof remedy);
+    snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s %.60s: %s; %s", s->option, s->listen,
+             strerror(problem), remedy);
     errno = problem;
     return false;
 }

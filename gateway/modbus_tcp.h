@@ -10,7 +10,7 @@
 #include "core/modbus_rtu.h"
 #include "modbus_source.h"
 
-enum { MODBUS_CLIENTS_MAX = 64, MODBUS_TCP_ERROR_MAX = 200 };
+enum { MODBUS_CLIENTS_MAX = 64, MODBUS_TCP_ERROR_MAX = 320 };
 
 /* How requests are wrapped on the connection. */
 enum modbus_framing { FRAMING_MBAP, FRAMING_RTU };

@@ -5,6 +5,7 @@
 #include "map_list.h"
 #include "modbus_listeners.h"
 #include "mqtt.h"
+#include "p1_out.h"
 #include "rtu_bus.h"
 
 #include <errno.h>
@@ -82,6 +83,11 @@ static bool check_line(const char *text, char *error)
         return true;
     snprintf(error, OPTION_ERROR_MAX, "\"%.40s\" is no line; use " RTU_LINES, text);
     return false;
+}
+
+static bool check_p1_out(const char *text, char *error)
+{
+    return p1_out_check(text, error);
 }
 
 static bool check_mqtt(const char *text, char *error)
@@ -214,6 +220,13 @@ const struct option_row option_rows[] = {
     {"rtu", "rtu-turnaround", "MS", "0",
      "least milliseconds between a request and its answer; 0 = the silence\n"
      "that ends a request", NUMBER(rtu_turnaround_ms, 0, 200)},
+
+    {"p1", "p1-out", "WHERE", "",
+     "passes the telegrams on: tcp:ADDR:PORT, to up to 16 readers, or\n"
+     "serial:DEVICE, every byte at 115200 8N1; may be given 8 times", LIST(p1_out, check_p1_out)},
+    {"p1", "p1-out-format", "FORMAT", "raw",
+     "what tcp readers get: telegrams as they came, or of DSMR 5, made from\n"
+     "what any meter says", CHOICE(p1_out_format, choices_p1_out)},
 
     {"device", "state", "DIR", "/var/lib/smart-connect",
      "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},

@@ -63,6 +63,9 @@ struct options {
     int rtu_stale;     /* enum stale_policy */
     int rtu_direction; /* enum rs485_direction */
     int rtu_turnaround_ms;
+    /* [p1] */
+    struct option_list p1_out; /* see p1_out.h */
+    int p1_out_format;         /* enum p1_out_format */
     /* [device] */
     char state[OPTION_TEXT_MAX];
     char serial[OPTION_TEXT_MAX];
