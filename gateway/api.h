@@ -5,6 +5,7 @@
 #include "history.h"
 #include "http.h"
 #include "identity.h"
+#include "mdns.h"
 #include "modbus_listeners.h"
 #include "mqtt.h"
 #include "p1_out.h"
@@ -30,6 +31,7 @@ struct api {
     struct mqtt *const *mqtt; /* *mqtt NULL: off */
     const struct mqtt_counters *mqtt_counters;
     const struct outbox *outbox;
+    const struct mdns *mdns;
     const char *mqtt_refusal;
     struct settings *settings;
     struct identity *identity;

@@ -102,6 +102,15 @@ static json_t *list_of(size_t count, const char (*text)[ADDRESS_TEXT_MAX])
     return list;
 }
 
+static json_t *local_names_json(const struct mdns *m)
+{
+    const char *name;
+    json_t *list = json_array();
+    for (int i = 0; (name = mdns_name(m, i)) != NULL; i++)
+        json_array_append_new(list, json_string(name));
+    return list;
+}
+
 static json_t *reached(struct reach_state s)
 {
     return s.known ? json_boolean(s.ok) : json_null();
@@ -109,11 +118,11 @@ static json_t *reached(struct reach_state s)
 
 static json_t *network_json(const struct api *api, const struct host_net *net)
 {
-    return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o, s:o}", "Ok", host_net_has_address(net),
-                     "Managed", 0, "HostName", net->host_name, "Addresses",
-                     list_of(net->address_count, net->address), "Gateway",
-                     text_or_null(net->gateway), "GatewayOk", reached(reach_gateway(api->reach)),
-                     "DNS", list_of(net->dns_count, net->dns));
+    return json_pack(
+        "{s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:o}", "Ok", host_net_has_address(net), "Managed", 0,
+        "HostName", net->host_name, "LocalNames", local_names_json(api->mdns), "Addresses",
+        list_of(net->address_count, net->address), "Gateway", text_or_null(net->gateway),
+        "GatewayOk", reached(reach_gateway(api->reach)), "DNS", list_of(net->dns_count, net->dns));
 }
 
 /* SPEC 9, by what is known here: is there meter data, is there an address. */

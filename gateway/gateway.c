@@ -421,6 +421,40 @@ static bool open_http(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     return true;
 }
 
+/* --- being found ------------------------------------------------------------------------------ */
+
+/* RTU over TCP is no service that others could know. */
+static void add_modbus_records(const struct gateway *g, struct mdns_records *r)
+{
+    struct sockaddr_storage bound;
+    socklen_t unused;
+    char address[ADDRESS_TEXT_MAX];
+    const struct modbus_tcp *m;
+    for (int i = 0; (m = modbus_listeners_at(&g->modbus, i)) != NULL; i++) {
+        const struct modbus_tcp_served served = modbus_tcp_get_served(m);
+        modbus_tcp_address(m, address);
+        if (served.framing == FRAMING_MBAP && address_parse(address, &bound, &unused))
+            mdns_records_add_modbus(r, &bound, served.map->name);
+    }
+}
+
+/* What is open, and at which addresses, as of now. */
+static void announce(struct gateway *g)
+{
+    struct mdns_records records;
+    struct ifaddrs *addresses = NULL;
+    mdns_records_begin(&records, g->identity.serial);
+    if (g->http && g->http->plain)
+        mdns_records_add_web(&records, "_http._tcp", http_door_bound(g->http->plain));
+    if (g->http)
+        mdns_records_add_web(&records, "_https._tcp", http_door_bound(g->http->secure));
+    add_modbus_records(g, &records);
+    if (getifaddrs(&addresses) == 0)
+        mdns_records_add_addresses(&records, addresses);
+    freeifaddrs(addresses);
+    mdns_set(&g->mdns, &records);
+}
+
 /* --- changes while it runs -------------------------------------------------------------------- */
 
 static bool move_modbus(struct gateway *g, int port, struct config_errors *errors)
@@ -457,6 +491,7 @@ static void apply_modbus(struct gateway *g)
 {
     const struct modbus_tcp_settings settings = modbus_settings(g, "");
     modbus_listeners_set(&g->modbus, &settings); /* every map of the table fits: a test says so */
+    announce(g);
 }
 
 static void apply_mqtt(struct gateway *g)
@@ -542,11 +577,12 @@ static bool open_outbox(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     return g->outbox != NULL;
 }
 
-static void on_network(struct net_watch *w)
+static void on_network(struct net_watch *w, bool arrived)
 {
     struct gateway *g = CONTAINER_OF(w, struct gateway, net_watch);
-    if (g->mqtt)
+    if (g->mqtt && arrived)
         mqtt_hurry(g->mqtt);
+    announce(g);
 }
 
 /* Without the page nobody has made the device's certificate yet. */
@@ -559,9 +595,16 @@ static void start_mqtt(struct gateway *g)
         !prepare_secrets(g, why))
         log_error("mqtt", "%s; there is no device certificate", why);
     open_mqtt(g);
+}
+
+static void watch_network(struct gateway *g)
+{
     g->net_watch.changed = on_network;
     if (!net_watch_open(&g->net_watch, &g->loop))
-        log_info("mqtt", "changes of the network are not heard of: %s", strerror(errno));
+        log_info("network", "changes of the network are not heard of: %s", strerror(errno));
+    if (g->options.mdns)
+        mdns_open(&g->mdns, &g->loop);
+    announce(g);
 }
 
 static void start_api(struct gateway *g)
@@ -575,6 +618,7 @@ static void start_api(struct gateway *g)
                           .mqtt = &g->mqtt,
                           .mqtt_counters = &g->mqtt_counters,
                           .outbox = g->outbox,
+                          .mdns = &g->mdns,
                           .mqtt_refusal = g->mqtt_refusal,
                           .settings = &g->settings,
                           .identity = &g->identity,
@@ -602,11 +646,13 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     if (!open_http(g, error))
         return false;
     start_mqtt(g);
+    watch_network(g);
     return true;
 }
 
 void gateway_close(struct gateway *g)
 {
+    mdns_close(&g->mdns);
     rtu_keep_stop(&g->rtu_keep);
     if (g->settings.loop)
         settings_close(&g->settings); /* requests that wait for it are still there */

@@ -8,6 +8,7 @@
 #include "http.h"
 #include "identity.h"
 #include "live.h"
+#include "mdns.h"
 #include "modbus_listeners.h"
 #include "mqtt.h"
 #include "net_watch.h"
@@ -39,6 +40,7 @@ struct gateway {
     struct mqtt_keeps mqtt_keeps;
     struct mqtt_host mqtt_host;
     struct net_watch net_watch;
+    struct mdns mdns;
     struct outbox *outbox;
     int64_t started_ms;
     char mqtt_refusal[MQTT_ERROR_MAX]; /* why the configured broker cannot be used; "": it can */

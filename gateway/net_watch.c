@@ -7,7 +7,6 @@
 
 enum { SETTLE_MS = 500 };
 
-/* What comes, not what goes: there is nothing to do then. */
 static bool is_arrival(const struct nlmsghdr *m)
 {
     return m->nlmsg_type == RTM_NEWLINK || m->nlmsg_type == RTM_NEWADDR ||
@@ -20,18 +19,20 @@ static void on_message(struct loop_fd *watch, uint32_t events)
     _Alignas(struct nlmsghdr) char bytes[8192];
     (void)events;
     ssize_t n = recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    bool arrived = n < 0; /* too many to be kept for us: something will have come */
     unsigned left = n > 0 ? (unsigned)n : 0;
+    w->arrived = w->arrived || n < 0; /* too many to be kept for us: something will have come */
     for (const struct nlmsghdr *m = (const void *)bytes; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left))
-        arrived = arrived || is_arrival(m);
-    if (arrived && !w->settle.active)
+        w->arrived = w->arrived || is_arrival(m);
+    if (!w->settle.active)
         loop_set_timer(w->loop, &w->settle, SETTLE_MS);
 }
 
 static void on_settled(struct loop_timer *timer)
 {
     struct net_watch *w = CONTAINER_OF(timer, struct net_watch, settle);
-    w->changed(w);
+    bool arrived = w->arrived;
+    w->arrived = false;
+    w->changed(w, arrived);
 }
 
 bool net_watch_open(struct net_watch *w, struct loop *l)

@@ -1,15 +1,17 @@
-/* net_watch.h - tells when this machine's network changed: a link, an address or a route came (rtnetlink). */
+/* net_watch.h - tells when this machine's network changed: a link, an address or a route came or went (rtnetlink). */
 #ifndef NET_WATCH_H
 #define NET_WATCH_H
 
 #include "loop.h"
 
 struct net_watch {
-    void (*changed)(struct net_watch *w); /* on the loop, once for what comes within half a second */
+    /* On the loop, once for what happens within half a second; arrived: something came, too. */
+    void (*changed)(struct net_watch *w, bool arrived);
     /* private */
     struct loop *loop;
     struct loop_fd watch;
     struct loop_timer settle;
+    bool arrived;
 };
 
 /* Begins to listen; `changed` was filled in.  False with errno: it is never called then. */

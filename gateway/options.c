@@ -234,6 +234,9 @@ const struct option_row option_rows[] = {
      "serial number; empty = from the network card", TEXT(serial, check_serial)},
     {"device", "log-level", "LEVEL", "info",
      "least important lines to write", CHOICE(log_level, log_levels)},
+    {"device", "mdns", NULL, "on",
+     "be found as smart-connect.local, where there is Avahi; off: nothing is\n"
+     "announced", SWITCH(mdns)},
     {"device", "live", NULL, "off",
      "draw a live view of the values on standard output", SWITCH(live)},
 };
@@ -474,7 +477,7 @@ static void print_row(const struct option_row *row)
     }
     for (int i = 0; row->choices && row->choices[i]; i++)
         printf("%s%s", i ? " | " : "\n                               ", row->choices[i]);
-    if (row->fallback[0] && row->type != OPTION_SWITCH)
+    if (row->fallback[0] && (row->type != OPTION_SWITCH || strcmp(row->fallback, "off") != 0))
         printf(" [%s]", row->fallback);
     printf("\n");
 }

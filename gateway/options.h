@@ -70,6 +70,7 @@ struct options {
     char state[OPTION_TEXT_MAX];
     char serial[OPTION_TEXT_MAX];
     int log_level; /* enum log_level */
+    int mdns;
     int live;
     /* private: a bit for each row that was set by flag or file */
     uint64_t was_set;

@@ -64,6 +64,7 @@ function drawNetwork({Link: link, Network: network}) {
   setFacts(byId("network-now"), [
     [t("activeInterface").replace(/\s*:$/, ""), link.Interface ?? t("none")],
     [t("hostName"), network.HostName ?? t("unknown")],
+    [t("localNames"), list(network.LocalNames)],
     [t("addresses"), list(network.Addresses)],
     [t("gateway"), gatewayText(network)],
     [t("dns"), list(network.DNS)],

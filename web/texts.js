@@ -159,6 +159,7 @@ export const TEXTS = {
   saveNetwork: {en: "Save network settings", nl: "Netwerkinstellingen opslaan", fr: "Enregistrer les paramètres réseau"},
   networkNow: {en: "Network now", nl: "Huidige netwerkstatus", fr: "État actuel du réseau"},
   hostName: {en: "Host name", nl: "Hostnaam", fr: "Nom d’hôte"},
+  localNames: {en: "Found as", nl: "Te vinden als", fr: "Accessible sous"},
   addresses: {en: "Addresses", nl: "Adressen", fr: "Adresses"},
 
   // cloud
