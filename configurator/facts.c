@@ -1,5 +1,7 @@
 #include "facts.h"
 
+#include "core/bytes.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +13,7 @@ bool facts_get(const uint8_t *payload, size_t n, struct facts *facts)
     memset(facts, 0, sizeof *facts);
     if (n <= VERSION_BYTES || n - VERSION_BYTES > sizeof facts->texts || payload[n - 1] != 0)
         return false;
-    for (unsigned i = 0; i < VERSION_BYTES; i++)
-        facts->firmware |= (uint32_t)payload[i] << 8 * i;
+    facts->firmware = get_le32(payload);
     for (size_t i = VERSION_BYTES; i < n; i++) {
         uint8_t c = payload[i];
         texts += c == 0;

@@ -1,38 +1,35 @@
 #include "field.h"
 
-#include "core/register_map.h"
+#include "core/register_write.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static const uint32_t bauds[] = {1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200};
 enum { ADDRESSES = 247 };
 
 static unsigned count_bauds(const struct facts *facts)
 {
     (void)facts;
-    return COUNT(bauds);
+    return REGISTER_BAUDS;
 }
 
 static unsigned get_baud(const struct p1mb_setup *setup)
 {
     unsigned i = 0;
-    while (i + 1 < COUNT(bauds) && bauds[i] != setup->bus.baud)
+    while (i + 1 < REGISTER_BAUDS && register_bauds[i] != setup->bus.baud)
         i++;
     return i;
 }
 
 static void set_baud(struct p1mb_setup *setup, unsigned value)
 {
-    setup->bus.baud = bauds[value];
+    setup->bus.baud = register_bauds[value];
 }
 
 static void name_baud(unsigned value, const struct facts *facts, char out[static FIELD_NAME_MAX])
 {
     (void)facts;
-    snprintf(out, FIELD_NAME_MAX, "%u", (unsigned)bauds[value]);
+    snprintf(out, FIELD_NAME_MAX, "%u", (unsigned)register_bauds[value]);
 }
 
 static unsigned count_two(const struct facts *facts)

@@ -4,6 +4,13 @@
 
 #include <stdint.h>
 
+/* Writes the two bytes of a number. */
+static inline void put_le16(uint8_t *p, uint16_t number)
+{
+    p[0] = (uint8_t)number;
+    p[1] = (uint8_t)(number >> 8);
+}
+
 /* Writes the four bytes of a number, and reads them. */
 static inline void put_le32(uint8_t *p, uint32_t number)
 {

@@ -9,18 +9,6 @@ enum {
     WHOLE_AMPERE_MA = 1000
 };
 
-/* The quantities of phase n (0..2) stand side by side in the table. */
-static enum quantity phase(enum quantity of_l1, int n)
-{
-    return (enum quantity)((int)of_l1 + n);
-}
-
-static void set_derived(struct reading *r, enum quantity q, reading_value value)
-{
-    if (!reading_has(r, q))
-        reading_set(r, q, value);
-}
-
 /* A quantity that is absent from a telegram without a bad object is one this meter does not send,
  * and counts as nothing; in a telegram with one it may be the object that was bad. */
 static bool known_or_not_sent(const struct reading *r, enum quantity q)
@@ -61,7 +49,7 @@ static void derive_difference(struct reading *r, enum quantity result, enum quan
                               enum quantity minus)
 {
     if (reading_has(r, plus) && known_or_not_sent(r, minus))
-        set_derived(r, result, r->value[plus] - value_or_zero(r, minus));
+        reading_set_first(r, result, r->value[plus] - value_or_zero(r, minus));
 }
 
 /* An energy total is the sum of its tariffs where the meter sends none.  A meter has two of them, or
@@ -71,21 +59,22 @@ static void derive_energy_total(struct reading *r, enum quantity total, enum qua
     int64_t sum = 0;
     bool any = false;
     for (int i = 3; i >= 0; i--) {
-        enum quantity tariff = (enum quantity)((int)tariff_1 + i);
+        enum quantity tariff = quantity_nth(tariff_1, i);
         if (!known_or_not_sent(r, tariff) && (any || i < 2))
             return;
         any = any || reading_has(r, tariff);
         sum += value_or_zero(r, tariff);
     }
     if (any && (!CORE_IS_SMALL || sum <= INT32_MAX))
-        set_derived(r, total, (reading_value)sum);
+        reading_set_first(r, total, (reading_value)sum);
 }
 
 static bool has_phase(const struct reading *r, int n)
 {
-    return reading_has(r, phase(Q_METER_VOLTAGE_L1, n)) ||
-           reading_has(r, phase(Q_METER_CURRENT_L1, n)) || reading_has(r, phase(Q_POWER_L1, n)) ||
-           reading_has(r, phase(Q_POWER_IMPORT_L1, n));
+    return reading_has(r, quantity_nth(Q_METER_VOLTAGE_L1, n)) ||
+           reading_has(r, quantity_nth(Q_METER_CURRENT_L1, n)) ||
+           reading_has(r, quantity_nth(Q_POWER_L1, n)) ||
+           reading_has(r, quantity_nth(Q_POWER_IMPORT_L1, n));
 }
 
 static void count_phases(struct reading *r)
@@ -109,9 +98,9 @@ static bool currents_close(const struct reading *r)
 {
     reading_value i[PHASES], tolerance = WHOLE_AMPERE_MA;
     for (int n = 0; n < PHASES; n++) {
-        if (!reading_has(r, phase(Q_METER_CURRENT_L1, n)))
+        if (!reading_has(r, quantity_nth(Q_METER_CURRENT_L1, n)))
             return false;
-        i[n] = r->value[phase(Q_METER_CURRENT_L1, n)];
+        i[n] = r->value[quantity_nth(Q_METER_CURRENT_L1, n)];
         if ((int32_t)i[n] % WHOLE_AMPERE_MA)
             tolerance = 50;
     }
@@ -153,7 +142,7 @@ static enum reading_grid judge_grid(const struct reading *r, struct derive_state
 static enum reading_grid find_grid(const struct reading *r, const struct derive_settings *settings,
                                    struct derive_state *state)
 {
-    if (!CORE_IS_SMALL && settings->grid != GRID_BY_METER)
+    if (settings->grid != GRID_BY_METER)
         return settings->grid == GRID_ALWAYS_DELTA ? GRID_DELTA : GRID_STAR;
     if (!CORE_IS_SMALL && r->standard != STANDARD_P1)
         return GRID_STAR;
@@ -167,7 +156,7 @@ static enum reading_grid find_grid(const struct reading *r, const struct derive_
 static void copy_known(struct reading *r, enum quantity to, enum quantity from)
 {
     if (reading_has(r, from))
-        set_derived(r, to, r->value[from]);
+        reading_set_first(r, to, r->value[from]);
 }
 
 static void derive_delta_voltages(struct reading *r, bool estimate_u31)
@@ -175,10 +164,9 @@ static void derive_delta_voltages(struct reading *r, bool estimate_u31)
     copy_known(r, Q_VOLTAGE_L12, Q_METER_VOLTAGE_L1);
     copy_known(r, Q_VOLTAGE_L32, Q_METER_VOLTAGE_L3);
     /* 60 degrees between them in a balanced set */
-    if (!CORE_IS_SMALL && estimate_u31 && reading_has(r, Q_VOLTAGE_L12) &&
-        reading_has(r, Q_VOLTAGE_L32))
-        set_derived(r, Q_VOLTAGE_L31,
-                    root_of_squares(r->value[Q_VOLTAGE_L12], r->value[Q_VOLTAGE_L32], -1));
+    if (estimate_u31 && reading_has(r, Q_VOLTAGE_L12) && reading_has(r, Q_VOLTAGE_L32))
+        reading_set_first(r, Q_VOLTAGE_L31,
+                          root_of_squares(r->value[Q_VOLTAGE_L12], r->value[Q_VOLTAGE_L32], -1));
     copy_known(r, Q_LINE_VOLTAGE_L12, Q_VOLTAGE_L12);
     copy_known(r, Q_LINE_VOLTAGE_L32, Q_VOLTAGE_L32);
     copy_known(r, Q_LINE_VOLTAGE_L31, Q_VOLTAGE_L31);
@@ -188,16 +176,16 @@ static void derive_delta_voltages(struct reading *r, bool estimate_u31)
 static void derive_line_voltage(struct reading *r, enum quantity result, enum quantity a,
                                 enum quantity b)
 {
-    set_derived(r, result, root_of_squares(r->value[a], r->value[b], 1));
+    reading_set_first(r, result, root_of_squares(r->value[a], r->value[b], 1));
 }
 
 static void derive_star_voltages(struct reading *r)
 {
     for (int n = 0; n < PHASES; n++)
-        copy_known(r, phase(Q_VOLTAGE_L1, n), phase(Q_METER_VOLTAGE_L1, n));
+        copy_known(r, quantity_nth(Q_VOLTAGE_L1, n), quantity_nth(Q_METER_VOLTAGE_L1, n));
     /* With a phase at 0 V it may as well be a delta grid that is not recognised. */
     for (int n = 0; n < PHASES; n++)
-        if (!in_range(r, phase(Q_VOLTAGE_L1, n), 1, READING_VALUE_MAX))
+        if (!in_range(r, quantity_nth(Q_VOLTAGE_L1, n), 1, READING_VALUE_MAX))
             return;
     derive_line_voltage(r, Q_LINE_VOLTAGE_L12, Q_VOLTAGE_L1, Q_VOLTAGE_L2);
     derive_line_voltage(r, Q_LINE_VOLTAGE_L32, Q_VOLTAGE_L3, Q_VOLTAGE_L2);
@@ -209,11 +197,11 @@ static void derive_mean(struct reading *r, enum quantity result, enum quantity f
 {
     reading_value sum = 0;
     for (int n = 0; n < count; n++) {
-        if (!reading_has(r, phase(first, n)))
+        if (!reading_has(r, quantity_nth(first, n)))
             return;
-        sum += r->value[phase(first, n)];
+        sum += r->value[quantity_nth(first, n)];
     }
-    set_derived(r, result, (reading_value)divide_rounded(sum, (unsigned)count));
+    reading_set_first(r, result, (reading_value)divide_rounded(sum, (unsigned)count));
 }
 
 /* --- active power ----------------------------------------------------------------------------- */
@@ -222,14 +210,14 @@ static void derive_powers_p1(struct reading *r)
 {
     derive_difference(r, Q_POWER, Q_POWER_IMPORT, Q_POWER_EXPORT);
     for (int n = 0; n < PHASES; n++)
-        derive_difference(r, phase(Q_POWER_L1, n), phase(Q_POWER_IMPORT_L1, n),
-                          phase(Q_POWER_EXPORT_L1, n));
+        derive_difference(r, quantity_nth(Q_POWER_L1, n), quantity_nth(Q_POWER_IMPORT_L1, n),
+                          quantity_nth(Q_POWER_EXPORT_L1, n));
 }
 
 static bool has_current(const struct reading *r)
 {
     for (int n = 0; n < PHASES; n++)
-        if (value_or_zero(r, phase(Q_METER_CURRENT_L1, n)) > 0)
+        if (value_or_zero(r, quantity_nth(Q_METER_CURRENT_L1, n)) > 0)
             return true;
     return false;
 }
@@ -254,7 +242,7 @@ static void derive_total_power_tic(struct reading *r)
     bool export_is_zero = has_export || import > 0 || (!producer && r->object_errors == 0);
     bool import_is_zero = has_import || export > 0;
     if ((has_import || has_export) && export_is_zero && import_is_zero)
-        set_derived(r, Q_POWER, import - export);
+        reading_set_first(r, Q_POWER, import - export);
 }
 
 /* Per phase only import is known; 0 while the phase exports.  A single-phase meter has no SINSTS1. */
@@ -263,8 +251,8 @@ static void derive_phase_powers_tic(struct reading *r)
     if (r->phases == 1)
         copy_known(r, Q_APPARENT_IMPORT_L1, Q_APPARENT_IMPORT);
     for (int n = 0; n < PHASES; n++) {
-        copy_known(r, phase(Q_POWER_IMPORT_L1, n), phase(Q_APPARENT_IMPORT_L1, n));
-        copy_known(r, phase(Q_POWER_L1, n), phase(Q_APPARENT_IMPORT_L1, n));
+        copy_known(r, quantity_nth(Q_POWER_IMPORT_L1, n), quantity_nth(Q_APPARENT_IMPORT_L1, n));
+        copy_known(r, quantity_nth(Q_POWER_L1, n), quantity_nth(Q_APPARENT_IMPORT_L1, n));
     }
 }
 
@@ -273,7 +261,7 @@ static void derive_phase_powers_tic(struct reading *r)
 static void derive_sum(struct reading *r, enum quantity result, enum quantity a, enum quantity b)
 {
     if (reading_has(r, a) && reading_has(r, b))
-        set_derived(r, result, r->value[a] + r->value[b]);
+        reading_set_first(r, result, r->value[a] + r->value[b]);
 }
 
 static void derive_reactive(struct reading *r)
@@ -282,8 +270,8 @@ static void derive_reactive(struct reading *r)
     derive_sum(r, Q_REACTIVE_EXPORT, Q_REACTIVE_Q3, Q_REACTIVE_Q4);
     derive_difference(r, Q_REACTIVE, Q_REACTIVE_IMPORT, Q_REACTIVE_EXPORT);
     for (int n = 0; n < PHASES; n++)
-        derive_difference(r, phase(Q_REACTIVE_L1, n), phase(Q_REACTIVE_IMPORT_L1, n),
-                          phase(Q_REACTIVE_EXPORT_L1, n));
+        derive_difference(r, quantity_nth(Q_REACTIVE_L1, n), quantity_nth(Q_REACTIVE_IMPORT_L1, n),
+                          quantity_nth(Q_REACTIVE_EXPORT_L1, n));
 }
 
 /* The meter's own: import or export, of which one is 0.  False when it sends none, or when the one
@@ -304,8 +292,8 @@ static reading_value sum_of_phase_powers(const struct reading *r)
     reading_value sum = 0;
     bool any = false;
     for (int n = 0; n < PHASES; n++) {
-        if (reading_has(r, phase(Q_POWER_L1, n))) {
-            sum += absolute(r->value[phase(Q_POWER_L1, n)]);
+        if (reading_has(r, quantity_nth(Q_POWER_L1, n))) {
+            sum += absolute(r->value[quantity_nth(Q_POWER_L1, n)]);
             any = true;
         } else if (has_phase(r, n)) {
             return absolute(r->value[Q_POWER]);
@@ -319,31 +307,33 @@ static void derive_apparent_total(struct reading *r)
     reading_value va;
     if (apparent_of_meter(r, Q_APPARENT_IMPORT, Q_APPARENT_EXPORT, &va)) {
         if (!r->export_unmeasured)
-            set_derived(r, Q_APPARENT, va);
+            reading_set_first(r, Q_APPARENT, va);
     } else if (reading_has(r, Q_POWER) && reading_has(r, Q_REACTIVE)) {
-        set_derived(r, Q_APPARENT, root_of_squares(r->value[Q_POWER], r->value[Q_REACTIVE], 0));
+        reading_set_first(r, Q_APPARENT,
+                          root_of_squares(r->value[Q_POWER], r->value[Q_REACTIVE], 0));
     } else if (reading_has(r, Q_POWER)) {
-        set_derived(r, Q_APPARENT, sum_of_phase_powers(r));
+        reading_set_first(r, Q_APPARENT, sum_of_phase_powers(r));
     }
 }
 
 /* TIC prints 0 VA for a phase that exports; its apparent power is unknown then. */
 static bool is_exporting_tic_phase(const struct reading *r, int n)
 {
-    return reading_is_tic(r) && in_range(r, phase(Q_APPARENT_IMPORT_L1, n), 0, 0) &&
-           in_range(r, phase(Q_METER_CURRENT_L1, n), WHOLE_AMPERE_MA, READING_VALUE_MAX);
+    return reading_is_tic(r) && in_range(r, quantity_nth(Q_APPARENT_IMPORT_L1, n), 0, 0) &&
+           in_range(r, quantity_nth(Q_METER_CURRENT_L1, n), WHOLE_AMPERE_MA, READING_VALUE_MAX);
 }
 
 static void derive_apparent_phase(struct reading *r, int n)
 {
-    enum quantity power = phase(Q_POWER_L1, n), reactive = phase(Q_REACTIVE_L1, n);
+    enum quantity power = quantity_nth(Q_POWER_L1, n), reactive = quantity_nth(Q_REACTIVE_L1, n);
     reading_value va;
-    if (apparent_of_meter(r, phase(Q_APPARENT_IMPORT_L1, n), phase(Q_APPARENT_EXPORT_L1, n), &va)) {
+    if (apparent_of_meter(r, quantity_nth(Q_APPARENT_IMPORT_L1, n),
+                          quantity_nth(Q_APPARENT_EXPORT_L1, n), &va)) {
         if (!is_exporting_tic_phase(r, n))
-            set_derived(r, phase(Q_APPARENT_L1, n), va);
+            reading_set_first(r, quantity_nth(Q_APPARENT_L1, n), va);
     } else if (reading_has(r, power) && reading_has(r, reactive)) {
-        set_derived(r, phase(Q_APPARENT_L1, n),
-                    root_of_squares(r->value[power], r->value[reactive], 0));
+        reading_set_first(r, quantity_nth(Q_APPARENT_L1, n),
+                          root_of_squares(r->value[power], r->value[reactive], 0));
     }
 }
 
@@ -354,21 +344,24 @@ static void derive_power_factor(struct reading *r, enum quantity result, enum qu
     if (!reading_has(r, power) || !reading_has(r, apparent) || r->value[apparent] == 0)
         return;
     int64_t factor = divide_rounded((int64_t)r->value[power] * 1000, (uint64_t)r->value[apparent]);
-    set_derived(r, result, (reading_value)(factor > 1000 ? 1000 : factor < -1000 ? -1000 : factor));
+    reading_set_first(r, result,
+                      (reading_value)(factor > 1000    ? 1000
+                                      : factor < -1000 ? -1000
+                                                       : factor));
 }
 
 void derive_power_factors(struct reading *r)
 {
     for (int n = 0; n < PHASES; n++)
-        if (reading_has(r, phase(Q_REACTIVE_L1, n)))
-            derive_power_factor(r, phase(Q_POWER_FACTOR_L1, n), phase(Q_POWER_L1, n),
-                                phase(Q_APPARENT_L1, n));
+        if (reading_has(r, quantity_nth(Q_REACTIVE_L1, n)))
+            derive_power_factor(r, quantity_nth(Q_POWER_FACTOR_L1, n), quantity_nth(Q_POWER_L1, n),
+                                quantity_nth(Q_APPARENT_L1, n));
     if (reading_is_tic(r))
         return;
     if (reading_has(r, Q_REACTIVE))
         derive_power_factor(r, Q_POWER_FACTOR, Q_POWER, Q_APPARENT);
     else if (reading_has(r, Q_POWER) && r->value[Q_POWER] != 0)
-        set_derived(r, Q_POWER_FACTOR, r->value[Q_POWER] > 0 ? 1000 : -1000);
+        reading_set_first(r, Q_POWER_FACTOR, r->value[Q_POWER] > 0 ? 1000 : -1000);
 }
 
 /* --- currents --------------------------------------------------------------------------------- */
@@ -376,7 +369,7 @@ void derive_power_factors(struct reading *r)
 static bool meter_currents_are_coarse(const struct reading *r)
 {
     for (int n = 0; n < PHASES; n++)
-        if ((int32_t)value_or_zero(r, phase(Q_METER_CURRENT_L1, n)) % WHOLE_AMPERE_MA)
+        if ((int32_t)value_or_zero(r, quantity_nth(Q_METER_CURRENT_L1, n)) % WHOLE_AMPERE_MA)
             return false;
     return true;
 }
@@ -385,8 +378,8 @@ static bool meter_currents_are_coarse(const struct reading *r)
  * stand for, so a reactive load is not hidden. */
 static bool current_from_power(const struct reading *r, int n, reading_value *current_ma)
 {
-    enum quantity power = phase(Q_POWER_L1, n), voltage = phase(Q_VOLTAGE_L1, n);
-    enum quantity meter = phase(Q_METER_CURRENT_L1, n);
+    enum quantity power = quantity_nth(Q_POWER_L1, n), voltage = quantity_nth(Q_VOLTAGE_L1, n);
+    enum quantity meter = quantity_nth(Q_METER_CURRENT_L1, n);
     if (!reading_has(r, power) || !reading_has(r, voltage) || r->value[voltage] < 100000)
         return false;
     *current_ma = (reading_value)divide_rounded((int64_t)r->value[power] * 1000000,
@@ -398,16 +391,17 @@ static bool current_from_power(const struct reading *r, int n, reading_value *cu
 
 static void derive_current(struct reading *r, int n, enum derive_current mode)
 {
-    enum quantity meter = phase(Q_METER_CURRENT_L1, n), result = phase(Q_CURRENT_L1, n);
+    enum quantity meter = quantity_nth(Q_METER_CURRENT_L1, n),
+                  result = quantity_nth(Q_CURRENT_L1, n);
     reading_value current_ma;
-    if (!CORE_IS_SMALL && mode == CURRENT_DERIVED && current_from_power(r, n, &current_ma)) {
-        set_derived(r, result, current_ma);
+    if (mode == CURRENT_DERIVED && current_from_power(r, n, &current_ma)) {
+        reading_set_first(r, result, current_ma);
     } else if (reading_has(r, meter)) {
-        bool exporting = is_exporting_tic_phase(r, n) || value_or_zero(r, phase(Q_POWER_L1, n)) < 0;
+        bool exporting =
+            is_exporting_tic_phase(r, n) || value_or_zero(r, quantity_nth(Q_POWER_L1, n)) < 0;
         current_ma = r->value[meter];
-        set_derived(r, result,
-                    !CORE_IS_SMALL && mode != CURRENT_AS_METER && exporting ? -current_ma
-                                                                            : current_ma);
+        reading_set_first(r, result,
+                          mode != CURRENT_AS_METER && exporting ? -current_ma : current_ma);
     }
 }
 
@@ -423,6 +417,9 @@ static void derive_currents(struct reading *r, enum derive_current mode)
 
 void derive(struct reading *r, const struct derive_settings *settings, struct derive_state *state)
 {
+    static const struct derive_settings as_sent;
+    if (CORE_IS_SMALL)
+        settings = &as_sent;
     if (r->phases == 0)
         count_phases(r);
     r->grid = (uint8_t)find_grid(r, settings, state);

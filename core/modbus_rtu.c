@@ -1,5 +1,6 @@
 #include "modbus_rtu.h"
 
+#include "bytes.h"
 #include "crc16.h"
 
 enum {
@@ -106,8 +107,6 @@ size_t rtu_reply(const struct modbus_bank *bank, const struct modbus_frame *fram
         return 0;
     out[0] = frame->adu[0];
     n++;
-    uint16_t crc = crc16_update(CRC16_MODBUS_INIT, out, n);
-    out[n] = (uint8_t)crc;
-    out[n + 1] = (uint8_t)(crc >> 8);
+    put_le16(out + n, crc16_update(CRC16_MODBUS_INIT, out, n));
     return n + 2;
 }

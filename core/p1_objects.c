@@ -19,7 +19,7 @@ static bool signed_number(const struct p1_decoder *d, const struct p1_object *o,
     (void)channel;
     if (!p1_read_value(c, (enum p1_dimension)o->dimension, quantity_decimals[o->target], &value))
         return false;
-    p1_set_first(d->reading, o->target, value);
+    reading_set_first(d->reading, (enum quantity)o->target, value);
     return true;
 }
 
@@ -38,7 +38,7 @@ static bool power_factor(const struct p1_decoder *d, const struct p1_object *o, 
     if (!p1_read_value(c, DIM_NONE, quantity_decimals[o->target], &value))
         return false;
     if (value >= -1000 && value <= 1000)
-        p1_set_first(d->reading, o->target, value);
+        reading_set_first(d->reading, (enum quantity)o->target, value);
     return true;
 }
 

@@ -13,7 +13,7 @@ static bool limit(const struct p1_decoder *d, unsigned target, enum p1_dimension
     if (n->digits < 0 || !p1_convert(n, dim, quantity_decimals[target], &value))
         return false;
     if (!p1_is_off(n))
-        p1_set_first(d->reading, target, value);
+        reading_set_first(d->reading, (enum quantity)target, value);
     return true;
 }
 
@@ -41,7 +41,7 @@ bool p1_fuse(const struct p1_decoder *d, const struct p1_object *o, struct curso
         return true;
     if (!p1_read_value(c, DIM_CURRENT, quantity_decimals[Q_FUSE_EXPORT], &export_ma))
         return false;
-    p1_set_first(d->reading, Q_FUSE_EXPORT, export_ma);
+    reading_set_first(d->reading, Q_FUSE_EXPORT, export_ma);
     return true;
 }
 

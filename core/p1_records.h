@@ -53,13 +53,6 @@ struct p1_object {
 typedef bool p1_object_decoder(const struct p1_decoder *d, const struct p1_object *o,
                                struct cursor *c, unsigned channel);
 
-/* The first valid value of a quantity wins; later ones of the same telegram are ignored. */
-static inline void p1_set_first(struct reading *r, unsigned target, reading_value value)
-{
-    if (!reading_has(r, (enum quantity)target))
-        reading_set(r, (enum quantity)target, value);
-}
-
 /* Decoders for the table of p1_objects.c: each begins at the value's '(' and returns false if it makes no sense. */
 p1_object_decoder p1_limiter, p1_fuse, p1_text, p1_failure_log, p1_peak_history, p1_mbus_medium,
     p1_mbus_valve, p1_mbus_reading, p1_mbus_gas_uncorrected, p1_mbus_reading_dsmr3;

@@ -7,7 +7,6 @@
 
 #include "civil_time.h"
 #include "integers.h"
-#include "reading.h"
 
 /* Units as struct p1_printed has them. */
 #define UNIT1(a) ((p1_unit)(uint8_t)(a))

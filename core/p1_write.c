@@ -14,6 +14,8 @@ enum {
     DAY_S = 86400
 };
 
+static const char hex[] = "0123456789ABCDEF";
+
 #define YEAR_2100_S INT64_C(4102444800)
 
 /* A number as DSMR writes it: F9(3,3) is 9 digits, 3 of them behind the point. */
@@ -68,32 +70,21 @@ static const struct line {
 
 /* --- what a DSMR 5 meter would say ------------------------------------------------------------ */
 
-/* The quantities of a phase or tariff stand side by side in the table. */
-static enum quantity nth(enum quantity first, int n)
-{
-    return (enum quantity)((int)first + n);
-}
-
-static void set_unless_known(struct reading *r, enum quantity q, reading_value value)
-{
-    if (!reading_has(r, q))
-        reading_set(r, q, value);
-}
-
 /* Of import and export one is 0. */
 static void split(struct reading *r, enum quantity net, enum quantity import, enum quantity export)
 {
     if (!reading_has(r, net))
         return;
-    set_unless_known(r, import, r->value[net] > 0 ? r->value[net] : 0);
-    set_unless_known(r, export, r->value[net] < 0 ? -r->value[net] : 0);
+    reading_set_first(r, import, r->value[net] > 0 ? r->value[net] : 0);
+    reading_set_first(r, export, r->value[net] < 0 ? -r->value[net] : 0);
 }
 
 /* A Linky tells of a phase only what it imports; it does not export where its apparent power is known. */
 static void split_phase(struct reading *r, int n)
 {
-    if (!reading_is_tic(r) || r->phases == 1 || reading_has(r, nth(Q_APPARENT_L1, n)))
-        split(r, nth(Q_POWER_L1, n), nth(Q_POWER_IMPORT_L1, n), nth(Q_POWER_EXPORT_L1, n));
+    if (!reading_is_tic(r) || r->phases == 1 || reading_has(r, quantity_nth(Q_APPARENT_L1, n)))
+        split(r, quantity_nth(Q_POWER_L1, n), quantity_nth(Q_POWER_IMPORT_L1, n),
+              quantity_nth(Q_POWER_EXPORT_L1, n));
 }
 
 /* The only phase has all of the power; what a Linky says of the phase is import alone. */
@@ -102,11 +93,11 @@ static void complete_single_phase(struct reading *r)
     if (reading_is_tic(r))
         reading_unset(r, Q_POWER_L1);
     if (reading_has(r, Q_POWER))
-        set_unless_known(r, Q_POWER_L1, r->value[Q_POWER]);
+        reading_set_first(r, Q_POWER_L1, r->value[Q_POWER]);
     for (int n = 1; n < PHASES; n++) {
-        set_unless_known(r, nth(Q_METER_VOLTAGE_L1, n), 0);
-        set_unless_known(r, nth(Q_METER_CURRENT_L1, n), 0);
-        set_unless_known(r, nth(Q_POWER_L1, n), 0);
+        reading_set_first(r, quantity_nth(Q_METER_VOLTAGE_L1, n), 0);
+        reading_set_first(r, quantity_nth(Q_METER_CURRENT_L1, n), 0);
+        reading_set_first(r, quantity_nth(Q_POWER_L1, n), 0);
     }
 }
 
@@ -116,10 +107,10 @@ static void complete_tariffs(struct reading *r, enum quantity total, enum quanti
     if (!reading_has(r, total) || (!reading_is_tic(r) && r->object_errors != r->mbus_errors))
         return;
     for (int i = 0; i < TARIFFS; i++)
-        if (reading_has(r, nth(tariff_1, i)))
+        if (reading_has(r, quantity_nth(tariff_1, i)))
             return;
     reading_set(r, tariff_1, r->value[total]);
-    reading_set(r, nth(tariff_1, 1), 0);
+    reading_set(r, quantity_nth(tariff_1, 1), 0);
 }
 
 static void complete(struct reading *r)
@@ -216,7 +207,6 @@ static void put_reference(struct text_out *t, int channel, const char *reference
 /* A text that is there, behind its reference, in hex. */
 static void put_text(struct text_out *t, int channel, const char *reference, const char *text)
 {
-    static const char hex[] = "0123456789ABCDEF";
     if (text[0] == 0)
         return;
     put_reference(t, channel, reference);
@@ -291,7 +281,6 @@ static void put_channel(struct text_out *t, const struct reading_mbus *m, int ch
 /* '!' and the CRC over everything up to it. */
 static void seal(struct text_out *t)
 {
-    static const char hex[] = "0123456789ABCDEF";
     text_char(t, '!');
     uint16_t crc = crc16_update(CRC16_ARC_INIT, (const uint8_t *)t->buffer, t->length);
     for (int shift = 12; shift >= 0; shift -= 4)

@@ -206,12 +206,12 @@ bool p1mb_device_is_due_within(const struct p1mb_device *d, int64_t now_us, int6
 
 /* --- what the board does ---------------------------------------------------------------------- */
 
-struct p1mb_leds p1mb_device_leds(const struct p1mb_device *d, int64_t now_us)
+struct p1mb_leds p1mb_device_leds(const struct p1mb_device *d, int64_t now_ms)
 {
     struct p1mb_events events = d->events;
     events.request_ms = d->slave.last_request_ms;
     events.bus_byte_ms = d->slave.last_byte_ms;
-    return p1mb_leds(&events, milliseconds(now_us));
+    return p1mb_leds(&events, now_ms);
 }
 
 bool p1mb_device_wants_reboot(const struct p1mb_device *d)

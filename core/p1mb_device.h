@@ -72,8 +72,8 @@ const uint8_t *p1mb_device_p1_answer(struct p1mb_device *d, size_t *n);
 /* True if p1mb_device_poll() will have something to do within so many microseconds: no time to sleep. */
 bool p1mb_device_is_due_within(const struct p1mb_device *d, int64_t now_us, int64_t within_us);
 
-/* The lights at now_us. */
-struct p1mb_leds p1mb_device_leds(const struct p1mb_device *d, int64_t now_us);
+/* The lights at now_ms, the milliseconds of now_us. */
+struct p1mb_leds p1mb_device_leds(const struct p1mb_device *d, int64_t now_ms);
 
 /* True once a reboot was asked for and its answer should have left the bus; the caller waits until all that it is
  * sending has. */

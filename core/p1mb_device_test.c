@@ -225,7 +225,7 @@ static void assert_refused(unsigned address, unsigned exception)
 
 static void assert_leds(enum p1mb_light p1, enum p1mb_light rs485)
 {
-    const struct p1mb_leds leds = p1mb_device_leds(&device, now_us);
+    const struct p1mb_leds leds = p1mb_device_leds(&device, now_us / 1000);
     assert_int_equal(leds.pwr, LIGHT_ON);
     assert_int_equal(leds.p1, p1);
     assert_int_equal(leds.rs485, rs485);

@@ -1,5 +1,6 @@
 #include "p1mb_port.h"
 
+#include "bytes.h"
 #include "crc16.h"
 
 #include <string.h>
@@ -18,9 +19,7 @@ size_t p1mb_frame(uint8_t command, const uint8_t *payload, size_t n,
         memmove(out + P1MB_HEAD_BYTES, payload, n);
     memcpy(out, head, P1MB_HEAD_BYTES);
     n += P1MB_HEAD_BYTES;
-    uint16_t crc = crc16_update(CRC16_MODBUS_INIT, out + 1, n - 1);
-    out[n] = (uint8_t)crc;
-    out[n + 1] = (uint8_t)(crc >> 8);
+    put_le16(out + n, crc16_update(CRC16_MODBUS_INIT, out + 1, n - 1));
     return n + CRC_BYTES;
 }
 
@@ -75,8 +74,8 @@ static void put_text(struct writer *w, const char *text)
 static enum p1mb_status identify(struct p1mb_port *p, struct writer *w)
 {
     const struct p1mb_port_owner *owner = p->owner;
-    for (unsigned i = 0; i < 4; i++)
-        *w->at++ = (uint8_t)(owner->firmware >> 8 * i);
+    put_le32(w->at, owner->firmware);
+    w->at += 4;
     put_text(w, owner->product);
     put_text(w, owner->board);
     put_text(w, owner->serial);

@@ -18,9 +18,7 @@ static void make_record(uint8_t *record, const struct p1mb_setup *setup, uint32_
     put_le32(record + AT_SEQUENCE, sequence);
     record[AT_LAYOUT] = LAYOUT;
     record[AT_NOTHING] = 0;
-    uint16_t crc = crc16_update(CRC16_MODBUS_INIT, record, AT_CRC);
-    record[AT_CRC] = (uint8_t)crc;
-    record[AT_CRC + 1] = (uint8_t)(crc >> 8);
+    put_le16(record + AT_CRC, crc16_update(CRC16_MODBUS_INIT, record, AT_CRC));
 }
 
 /* A record is what would be written for what it says, to the last bit: more than a CRC of 16 bits can tell. */

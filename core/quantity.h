@@ -223,6 +223,12 @@ enum quantity_kind {
 enum quantity { QUANTITY_TABLE(QUANTITY_ID) Q_N };
 #undef QUANTITY_ID
 
+/* The n-th neighbour (0, 1, ...): phases and tariffs stand side by side in the table. */
+static inline enum quantity quantity_nth(enum quantity first, int n)
+{
+    return (enum quantity)((int)first + n);
+}
+
 struct quantity_info {
     const char *name; /* the key in our JSON and metrics; ends in its unit where it has one */
     enum quantity_unit unit;

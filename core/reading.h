@@ -172,6 +172,13 @@ static inline bool reading_is_tic(const struct reading *r)
     return !CORE_IS_SMALL && r->standard == STANDARD_TIC;
 }
 
+/* Makes it known unless it is already: what came first stays. */
+static inline void reading_set_first(struct reading *r, enum quantity q, reading_value value)
+{
+    if (!reading_has(r, q))
+        reading_set(r, q, value);
+}
+
 static inline void reading_unset(struct reading *r, enum quantity q)
 {
     r->known[(unsigned)q >> 5] &= ~(UINT32_C(1) << ((unsigned)q & 31));

@@ -2,12 +2,13 @@
 
 enum { BAUD_MAX = 115200 };
 
-static const uint32_t bauds[] = {1200, 2400, 4800, 9600, 19200, 38400, 57600, BAUD_MAX};
+const uint32_t register_bauds[REGISTER_BAUDS] = {1200,  2400,  4800,  9600,
+                                                 19200, 38400, 57600, BAUD_MAX};
 
 bool register_baud_is_known(uint32_t baud)
 {
-    for (size_t i = 0; i < sizeof bauds / sizeof bauds[0]; i++)
-        if (bauds[i] == baud)
+    for (size_t i = 0; i < REGISTER_BAUDS; i++)
+        if (register_bauds[i] == baud)
             return true;
     return false;
 }

@@ -24,7 +24,11 @@ enum register_write_result register_write(const struct register_image *image, en
 bool register_device_set(struct register_device *device, enum register_setting setting,
                          uint32_t value);
 
-/* True if the line can run at this speed: 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200 baud. */
+/* The speeds a line can run at: 1200, 2400, 4800, 9600, 19200, 38400, 57600 and 115200 baud. */
+enum { REGISTER_BAUDS = 8 };
+extern const uint32_t register_bauds[REGISTER_BAUDS];
+
+/* True if this is one of them. */
 bool register_baud_is_known(uint32_t baud);
 
 #endif

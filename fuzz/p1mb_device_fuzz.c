@@ -68,7 +68,7 @@ static void poll(void)
     size_t n;
     const uint8_t *answer = p1mb_device_poll(&device, now_us, &n);
     check_answers(answer, n);
-    const struct p1mb_leds leds = p1mb_device_leds(&device, now_us);
+    const struct p1mb_leds leds = p1mb_device_leds(&device, now_us / 1000);
     demand(leds.pwr == LIGHT_ON && leds.p1 <= LIGHT_BLINKING && leds.rs485 <= LIGHT_BLINKING);
 }
 

@@ -46,8 +46,8 @@ static void answer(int64_t now_us)
 
 static void show_lights(int64_t now_us)
 {
-    const struct p1mb_leds leds = p1mb_device_leds(&device, now_us);
     const int64_t now_ms = milliseconds(now_us);
+    const struct p1mb_leds leds = p1mb_device_leds(&device, now_ms);
     board.set_light(LIGHT_PWR, p1mb_light_is_lit((enum p1mb_light)leds.pwr, now_ms));
     board.set_light(LIGHT_P1, p1mb_light_is_lit((enum p1mb_light)leds.p1, now_ms));
     board.set_light(LIGHT_RS485, p1mb_light_is_lit((enum p1mb_light)leds.rs485, now_ms));
