@@ -602,8 +602,9 @@ static void watch_network(struct gateway *g)
     g->net_watch.changed = on_network;
     if (!net_watch_open(&g->net_watch, &g->loop))
         log_info("network", "changes of the network are not heard of: %s", strerror(errno));
+    bus_open(&g->bus, &g->loop);
     if (g->options.mdns)
-        mdns_open(&g->mdns, &g->loop);
+        mdns_open(&g->mdns, &g->loop, &g->bus);
     announce(g);
 }
 
@@ -653,6 +654,7 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 void gateway_close(struct gateway *g)
 {
     mdns_close(&g->mdns);
+    bus_close(&g->bus);
     rtu_keep_stop(&g->rtu_keep);
     if (g->settings.loop)
         settings_close(&g->settings); /* requests that wait for it are still there */

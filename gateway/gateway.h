@@ -3,6 +3,7 @@
 #define GATEWAY_H
 
 #include "api.h"
+#include "bus.h"
 #include "clock_watch.h"
 #include "history.h"
 #include "http.h"
@@ -40,6 +41,7 @@ struct gateway {
     struct mqtt_keeps mqtt_keeps;
     struct mqtt_host mqtt_host;
     struct net_watch net_watch;
+    struct bus bus;
     struct mdns mdns;
     struct outbox *outbox;
     int64_t started_ms;

@@ -1,4 +1,4 @@
-/* mdns.h - the box is found by name: its records (mdns_records.h) are given to Avahi, over D-Bus on our loop.
+/* mdns.h - the box is found by name: its records (mdns_records.h) are given to Avahi, over D-Bus (bus.h).
  *
  * Avahi answers on the network; it probes for each name first, so that two boxes do not both have smart-connect.local.
  * Whose it is keeps it; the other is told, goes by its own name, and asks again each minute.  Where there is no system
@@ -8,12 +8,10 @@
 #ifndef MDNS_H
 #define MDNS_H
 
-#include "loop.h"
+#include "bus.h"
 #include "mdns_records.h"
 
-#include <systemd/sd-bus.h>
-
-enum { MDNS_PATH_MAX = 80, MDNS_OWNER_MAX = 32 };
+enum { MDNS_PATH_MAX = 80 };
 
 /* As Avahi counts them. */
 enum mdns_state {
@@ -36,18 +34,15 @@ struct mdns_group {
 struct mdns {
     /* private */
     struct loop *loop; /* NULL: off */
-    sd_bus *bus;       /* NULL: there is none, or there is nothing to tell */
-    struct loop_fd watch;
-    struct loop_timer timeout;  /* of the bus */
-    struct loop_timer again;    /* for what did not work */
-    char owner[MDNS_OWNER_MAX]; /* Avahi's unique name on the bus; "": it is not there */
-    bool said_absent;
+    struct bus *bus;
+    struct bus_peer avahi;   /* in use while there is something to tell */
+    struct loop_timer again; /* for what did not work */
     struct mdns_group own, shared;
     struct mdns_records records;
 };
 
-/* Switches it on; nothing is told before mdns_set(). */
-void mdns_open(struct mdns *m, struct loop *l);
+/* Switches it on; nothing is told before mdns_set().  To be closed before the bus. */
+void mdns_open(struct mdns *m, struct loop *l, struct bus *b);
 
 /* From now on these records are told; without services none are.  Costs nothing if they are as they were, or while
  * it is off. */
