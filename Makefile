@@ -25,7 +25,7 @@ cmake = cmake --preset $(1) $(3) >/dev/null && cmake --build --preset $(1) --tar
 # Most tests wait for most of their time.  On a busy machine one may wait in vain: what fails is tried once more, and named.
 ctest = ctest --preset $(1) -j $(shell echo $$((3 * $(JOBS)))) --repeat until-pass:2
 
-libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 zlib ncurses
+libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 zlib libgpiod ncurses
 need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)

@@ -138,6 +138,11 @@ void api_serve_history(struct http_request *r, void *context)
     http_answer_text(r, 200, "application/json", out.buffer, out.length);
 }
 
+bool api_is_changing(const struct api *api)
+{
+    return api->password || api->certificate || api->reset;
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void on_reading(struct meter_listener *listener, const struct meter_snapshot *latest)

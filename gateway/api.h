@@ -9,15 +9,20 @@
 #include "modbus_listeners.h"
 #include "mqtt.h"
 #include "p1_out.h"
+#include "panel.h"
 #include "reach.h"
 #include "rtu_bus.h"
 #include "settings.h"
 
 enum { API_ROUTES_MAX = 64 };
 
+#define API_CHANGING \
+    "another change of password or certificate, or a factory reset, is under way; try again"
+
 /* What was last seen of the state, to tell when it changes. */
 struct api_seen {
     int meter, stale, modbus_clients, mqtt, mqtt_refused, router, internet, revision;
+    int led, led_fails, button, button_fails;
 };
 
 /* What the API looks at.  Modules come and go with the configuration, so their places are given. */
@@ -32,6 +37,7 @@ struct api {
     const struct mqtt_counters *mqtt_counters;
     const struct outbox *outbox;
     const struct mdns *mdns;
+    const struct panel *panel;
     const char *mqtt_refusal;
     struct settings *settings;
     struct identity *identity;
@@ -47,6 +53,7 @@ struct api {
     struct api_live *streams;
     struct password_change *password;       /* under way; NULL: none */
     struct certificate_change *certificate; /* the same */
+    struct factory_reset *reset;            /* the same */
     struct api_seen seen;
     struct http_route routes[API_ROUTES_MAX]; /* those of the table, and the files of the page */
     size_t route_count;
@@ -85,9 +92,13 @@ void api_serve_password(struct http_request *r, void *context);
 void api_serve_certificate(struct http_request *r, void *context);
 void api_serve_file(struct http_request *r, void *context);
 
-/* Of api_password, after a factory reset: the label's password opens again, nobody is locked, and the device's own
- * certificate is shown to brokers; then answers. */
-void api_reset_password(struct http_request *r, struct api *api);
+/* True while a change of password or certificate or a factory reset is under way: there is one at a time, and who comes
+ * meanwhile is told API_CHANGING. */
+bool api_is_changing(const struct api *api);
+
+/* Of api_password: from now on the password with this hash opens; "": the label's.  Who is logged in must log in
+ * anew. */
+void api_use_password(struct api *api, const char *hash);
 
 /* Waits for a change of the password that is under way, and answers it. */
 void api_password_close(struct api *api);

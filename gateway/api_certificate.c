@@ -139,11 +139,9 @@ static bool read_change(struct certificate_change *c, const json_t *json)
 /* NULL: one is under way, or memory is out, and that was answered. */
 static struct certificate_change *make_change(struct http_request *r, struct api *api)
 {
-    bool waits = api->certificate || api->password; /* a factory reset is about both */
-    struct certificate_change *c = waits ? NULL : heap_new(sizeof *c);
+    struct certificate_change *c = api_is_changing(api) ? NULL : heap_new(sizeof *c);
     if (!c) {
-        http_answer_wait(r, 503,
-                         "another change of certificate or password is under way; try again", 1);
+        http_answer_wait(r, 503, API_CHANGING, 1);
         return NULL;
     }
     c->job = (struct worker_job){.run = run_change, .done = on_changed};

@@ -1,5 +1,6 @@
 /* api_config.c - what changes something: configuration, reset, firmware. */
 #include "api.h"
+#include "factory_reset.h"
 #include "heap.h"
 #include "update.h"
 
@@ -29,6 +30,12 @@ static void answer_config(struct http_request *r, const struct api *api)
     http_answer_json(r, 200, config_json(&api->settings->now), api->settings->etag);
 }
 
+/* Of what cannot be written. */
+static unsigned status_of(int error)
+{
+    return error == ENOSPC || error == EDQUOT ? 507 : 500;
+}
+
 static void answer_failure(struct http_request *r, const struct settings_change *change,
                            enum settings_result result)
 {
@@ -41,8 +48,7 @@ static void answer_failure(struct http_request *r, const struct settings_change 
     } else {
         snprintf(detail, sizeof detail, "the settings cannot be saved: %s; nothing was changed",
                  strerror(change->error));
-        http_answer_problem(r, change->error == ENOSPC || change->error == EDQUOT ? 507 : 500,
-                            detail, NULL);
+        http_answer_problem(r, status_of(change->error), detail, NULL);
     }
 }
 
@@ -57,22 +63,8 @@ static void on_config_done(struct settings_change *change, enum settings_result 
     free(c);
 }
 
-/* The settings are those of the factory; the password has to follow. */
-static void on_reset_done(struct settings_change *change, enum settings_result result)
-{
-    struct config_change *c = CONTAINER_OF(change, struct config_change, change);
-    if (result == SETTINGS_DONE) {
-        c->api->forget(c->api);
-        api_reset_password(c->request, c->api);
-    } else {
-        answer_failure(c->request, change, result);
-    }
-    free(c);
-}
-
 /* Takes the patch over. */
-static void begin_change(struct http_request *r, struct api *api, json_t *patch,
-                         void (*done)(struct settings_change *, enum settings_result))
+static void begin_change(struct http_request *r, struct api *api, json_t *patch)
 {
     struct config_change *c = heap_new(sizeof *c);
     if (!c) {
@@ -83,7 +75,7 @@ static void begin_change(struct http_request *r, struct api *api, json_t *patch,
     c->request = r;
     c->api = api;
     c->change = (struct settings_change){
-        .patch = patch, .if_match = r->head.value[FIELD_IF_MATCH], .done = done};
+        .patch = patch, .if_match = r->head.value[FIELD_IF_MATCH], .done = on_config_done};
     settings_begin(api->settings, &c->change);
 }
 
@@ -96,7 +88,44 @@ void api_serve_config(struct http_request *r, void *context)
     }
     json_t *patch = http_body_json(r);
     if (patch)
-        begin_change(r, api, patch, on_config_done);
+        begin_change(r, api, patch);
+}
+
+/* --- reset ------------------------------------------------------------------------------------ */
+
+/* A factory reset that was asked for here. */
+struct reset_request {
+    struct factory_reset reset;
+    struct http_request *request;
+};
+
+static void on_reset_done(struct factory_reset *reset, enum factory_reset_result result)
+{
+    struct reset_request *q = CONTAINER_OF(reset, struct reset_request, reset);
+    char text[FACTORY_RESET_TEXT_MAX];
+    factory_reset_text(reset, result, text);
+    if (result == FACTORY_RESET_DONE)
+        http_answer_json(q->request, 202, json_pack("{s:s}", "Result", "factory settings"), NULL);
+    else if (result == FACTORY_RESET_BUSY)
+        http_answer_wait(q->request, 503, text, 1);
+    else if (result == FACTORY_RESET_KEPT)
+        answer_failure(q->request, &reset->change, reset->settings);
+    else
+        http_answer_problem(q->request, status_of(reset->error), text, NULL);
+    free(q);
+}
+
+static void begin_reset(struct http_request *r, struct api *api)
+{
+    struct reset_request *q = heap_new(sizeof *q);
+    if (!q) {
+        http_answer_wait(r, 503, "out of memory", 10);
+        return;
+    }
+    q->request = r;
+    q->reset = (struct factory_reset){
+        .api = api, .if_match = r->head.value[FIELD_IF_MATCH], .done = on_reset_done};
+    factory_reset_begin(&q->reset);
 }
 
 /* {}, {"Mode":"soft"} or {"Mode":"factory"}; an empty body is soft, too. */
@@ -128,7 +157,7 @@ void api_serve_reset(struct http_request *r, void *context)
     if (!read_mode(r, &factory))
         return;
     if (factory) {
-        begin_change(r, api, NULL, on_reset_done);
+        begin_reset(r, api);
         return;
     }
     api->reconnect(api);

@@ -1,4 +1,4 @@
-/* api_password.c - the owner's own password: chosen, and taken back by a factory reset, as is his certificate. */
+/* api_password.c - the owner's own password. */
 #include "api.h"
 #include "heap.h"
 #include "log.h"
@@ -15,7 +15,6 @@ struct password_change {
     struct worker_job job;
     struct http_request *request;
     struct api *api;
-    bool reset; /* back to the label's, and to the device's certificate */
     char old[LOGIN_PASSWORD_MAX + 1], chosen[LOGIN_PASSWORD_MAX + 1];
     char hash_now[LOGIN_HASH_MAX], hash[LOGIN_HASH_MAX];
     bool old_is_right;
@@ -25,13 +24,12 @@ struct password_change {
 static void run_change(struct worker_job *job)
 {
     struct password_change *p = CONTAINER_OF(job, struct password_change, job);
-    p->old_is_right = p->reset || login_check(p->old, strlen(p->old), p->hash_now);
+    p->old_is_right = login_check(p->old, strlen(p->old), p->hash_now);
     if (!p->old_is_right)
         return;
-    if (!p->reset && !login_hash(p->chosen, p->hash))
+    if (!login_hash(p->chosen, p->hash))
         p->error = ENOMEM;
-    else if (!identity_keep_password(p->api->state_dir, p->hash) ||
-             (p->reset && !identity_keep_mqtt(p->api->state_dir, "", "")))
+    else if (!identity_keep_password(p->api->state_dir, p->hash))
         p->error = errno;
 }
 
@@ -45,30 +43,25 @@ static void refuse(struct http_request *r, const char *pointer, const char *deta
     http_answer_problem(r, 422, "the password was not changed", fault(pointer, detail));
 }
 
-static void answer_not_kept(struct http_request *r, int error, bool reset)
+static void answer_not_kept(struct http_request *r, int error)
 {
     char detail[160];
-    snprintf(detail, sizeof detail,
-             reset ? "the settings are those of the factory, but password and certificate cannot "
-                     "be: %s; try again"
-                   : "the password cannot be kept: %s; it was not changed",
+    snprintf(detail, sizeof detail, "the password cannot be kept: %s; it was not changed",
              strerror(error));
     http_answer_problem(r, error == ENOSPC || error == EDQUOT ? 507 : 500, detail, NULL);
 }
 
-static void use_password(struct password_change *p)
+void api_use_password(struct api *api, const char *hash)
 {
-    struct http *h = *p->api->http;
-    memcpy(p->api->identity->password_hash, p->hash, sizeof p->hash);
-    auth_use_hash(&h->auth, identity_hash(p->api->identity));
+    struct http *h = *api->http;
+    struct identity *id = api->identity;
+    explicit_bzero(id->password_hash, sizeof id->password_hash);
+    snprintf(id->password_hash, sizeof id->password_hash, "%s", hash);
+    log_info("http", "the password is %s", hash[0] ? "changed" : "the label's again");
+    if (!h)
+        return;
+    auth_use_hash(&h->auth, identity_hash(id));
     http_end_streams(h);
-    log_info("http", "the password is %s", p->reset ? "the label's again" : "changed");
-    if (p->reset) {
-        auth_forget_locks(&h->auth);
-        api_use_certificate(p->api, "", "");
-    }
-    http_answer_json(p->request, p->reset ? 202 : 200,
-                     json_pack("{s:s}", "Result", p->reset ? "factory settings" : "changed"), NULL);
 }
 
 static void free_change(struct password_change *p)
@@ -85,27 +78,25 @@ static void on_changed(struct worker_job *job)
         auth_note_wrong(&(*p->api->http)->auth, http_address(p->request));
         refuse(p->request, "/OldPassword", "is not the password that opens now");
     } else if (p->error) {
-        answer_not_kept(p->request, p->error, p->reset);
+        answer_not_kept(p->request, p->error);
     } else {
-        use_password(p);
+        api_use_password(p->api, p->hash);
+        http_answer_json(p->request, 200, json_pack("{s:s}", "Result", "changed"), NULL);
     }
     free_change(p);
 }
 
 /* NULL: one is under way, or memory is out, and that was answered. */
-static struct password_change *make_change(struct http_request *r, struct api *api, bool reset)
+static struct password_change *make_change(struct http_request *r, struct api *api)
 {
-    bool waits = api->password || api->certificate; /* a factory reset is about both */
-    struct password_change *p = waits ? NULL : heap_new(sizeof *p);
+    struct password_change *p = api_is_changing(api) ? NULL : heap_new(sizeof *p);
     if (!p) {
-        http_answer_wait(r, 503,
-                         "another change of password or certificate is under way; try again", 1);
+        http_answer_wait(r, 503, API_CHANGING, 1);
         return NULL;
     }
     p->job = (struct worker_job){.run = run_change, .done = on_changed};
     p->request = r;
     p->api = api;
-    p->reset = reset;
     snprintf(p->hash_now, sizeof p->hash_now, "%s", identity_hash(api->identity));
     return p;
 }
@@ -118,13 +109,6 @@ static void start_change(struct password_change *p)
     p->api->password = NULL;
     http_answer_wait(p->request, 503, "out of memory", 10);
     free_change(p);
-}
-
-void api_reset_password(struct http_request *r, struct api *api)
-{
-    struct password_change *p = make_change(r, api, true);
-    if (p)
-        start_change(p);
 }
 
 /* What a password must be, or NULL: it is. */
@@ -167,7 +151,7 @@ void api_serve_password(struct http_request *r, void *context)
 {
     struct api *api = context;
     json_t *json = http_body_json(r);
-    struct password_change *p = json ? make_change(r, api, false) : NULL;
+    struct password_change *p = json ? make_change(r, api) : NULL;
     if (p && read_passwords(p, json))
         start_change(p);
     else if (p)

@@ -125,17 +125,24 @@ static json_t *network_json(const struct api *api, const struct host_net *net)
         "GatewayOk", reached(reach_gateway(api->reach)), "DNS", list_of(net->dns_count, net->dns));
 }
 
-/* SPEC 9, by what is known here: is there meter data, is there an address. */
-static json_t *led_json(bool data, bool address)
+/* --- LED and button --------------------------------------------------------------------------- */
+
+static json_t *led_json(const struct panel_info *panel)
 {
-    static const struct {
-        const char *state, *color;
-    } leds[2][2] = {
-        {{"no-data-and-no-ip", "red/orange"}, {"no-meter-data", "red/green"}},
-        {{"no-ip-address", "green/orange"}, {"normal", "green"}},
-    };
-    return json_pack("{s:s, s:s}", "State", leds[data][address].state, "Color",
-                     leds[data][address].color);
+    const struct led_pattern *pattern = &led_patterns[panel->led];
+    return json_pack("{s:s, s:s, s:o}", "State", pattern->name, "Color", pattern->color, "Problem",
+                     text_or_null(panel->led_problem));
+}
+
+static json_t *button_json(const struct panel_info *panel, int64_t now_ms)
+{
+    bool used = panel->last != BUTTON_NOTHING;
+    if (!panel->has_button)
+        return json_null();
+    return json_pack("{s:b, s:o, s:o, s:o}", "Pressed", panel->down, "Last",
+                     text_or_null(button_event_names[panel->last]), "LastAge",
+                     used ? json_real(seconds(now_ms - panel->last_ms)) : json_null(), "Problem",
+                     text_or_null(panel->button_problem));
 }
 
 /* --- doors ------------------------------------------------------------------------------------ */
@@ -364,10 +371,11 @@ static json_t *counters_json(const struct api *api)
 json_t *api_state(const struct api *api)
 {
     struct host_net net;
+    const struct panel_info panel = panel_get_info(api->panel);
     host_net_read(&net);
     return json_pack(
         "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:{s:o, "
+        "s:o, s:{s:o, "
         "s:i}, s:o, "
         "s:{s:s, s:i}}",
         "Serial", api->identity->serial, "Mac", text_or_null(api->identity->mac), "Product",
@@ -376,7 +384,7 @@ json_t *api_state(const struct api *api)
         "Ok", net.link, "Interface", text_or_null(net.interface), "Network", network_json(api, &net),
         "Internet", "Ok", reached(reach_internet(api->reach)), "MQTT", mqtt_json(api), "Modbus",
         modbus_json(api), "RTU", rtu_json(api->rtu), "P1Out", p1_out_json(api->p1_out), "Led",
-        led_json(!meter_is_stale(api->meter), host_net_has_address(&net)), "Session",
+        led_json(&panel), "Button", button_json(&panel, api->loop->now_ms), "Session",
         session_json(api), "Configuration", "Problem", text_or_null(api->settings->problem),
         "Revision", (int)api->settings->revision, "Counters", counters_json(api), "Versions",
         "Program", SMART_CONNECT_VERSION, "Configuration", CONFIG_VERSION);

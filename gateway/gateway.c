@@ -18,6 +18,12 @@ enum { PAGE_URL_MAX = 128 };
 
 enum { LAST_JOBS_MS = 500 }; /* at the end, for connections that are being left or made */
 
+enum {
+    INITIALISING_MS = 15000, /* for meter and network to come */
+    RESET_SHOWN_MS = 2000,   /* on the LED */
+    ADDRESS_MS = 5000        /* how old a look at the addresses may be if no change was heard of */
+};
+
 /* --- identity --------------------------------------------------------------------------------- */
 
 /* The usual folder may be one we cannot write, one that was asked for may not. */
@@ -564,6 +570,96 @@ static void on_forget(struct api *api)
 {
     struct gateway *g = CONTAINER_OF(api, struct gateway, api);
     outbox_forget(g->outbox);
+    g->reset_ms = g->loop.now_ms;
+    panel_look(g->panel);
+}
+
+/* --- LED and button --------------------------------------------------------------------------- */
+
+static void look_at_addresses(struct gateway *g)
+{
+    struct host_net net;
+    host_net_read(&net);
+    g->has_address = host_net_has_address(&net);
+    g->address_seen_ms = g->loop.now_ms;
+}
+
+static void on_led_facts(struct panel_owner *owner, struct led_facts *facts)
+{
+    struct gateway *g = CONTAINER_OF(owner, struct gateway, panel_owner);
+    int64_t now_ms = g->loop.now_ms;
+    facts->booting = !g->serving;
+    if (facts->booting) /* the others are not open yet, or not any more */
+        return;
+    if (now_ms - g->address_seen_ms >= ADDRESS_MS)
+        look_at_addresses(g);
+    facts->data = !meter_is_stale(g->meter);
+    facts->address = g->has_address;
+    g->initialised = g->initialised || (facts->data && facts->address) ||
+                     now_ms - g->started_ms >= INITIALISING_MS;
+    facts->initialising = (!g->initialised && !facts->access_point) ||
+                          (g->reset_ms && now_ms - g->reset_ms < RESET_SHOWN_MS);
+}
+
+static void press_short(struct gateway *g)
+{
+    on_reconnect(&g->api);
+}
+
+static void start_access_point(struct gateway *g)
+{
+    (void)g;
+    log_info("network", "no access point: the host looks after its network itself");
+}
+
+static void press_held(struct gateway *g)
+{
+    if (g->settings.now.was_set == 0)
+        start_access_point(g);
+    else
+        log_info("network",
+                 "no access point: it is for a box in factory state, and settings were changed");
+}
+
+static void on_reset_done(struct factory_reset *reset, enum factory_reset_result result)
+{
+    char text[FACTORY_RESET_TEXT_MAX];
+    factory_reset_text(reset, result, text);
+    if (result == FACTORY_RESET_DONE)
+        log_info("run", "factory reset: done");
+    else
+        log_error("run", "factory reset: %s", text);
+}
+
+static void press_long(struct gateway *g)
+{
+    if (g->api.reset == &g->reset)
+        return; /* it is under way */
+    g->reset = (struct factory_reset){.api = &g->api, .done = on_reset_done};
+    factory_reset_begin(&g->reset);
+}
+
+static void on_pressed(struct panel_owner *owner, enum button_event event)
+{
+    typedef void action(struct gateway * g);
+    static action *const actions[BUTTON_EVENTS] = {
+        [BUTTON_SHORT] = press_short,
+        [BUTTON_HELD] = press_held,
+        [BUTTON_LONG] = press_long,
+    };
+    struct gateway *g = CONTAINER_OF(owner, struct gateway, panel_owner);
+    if (g->serving) /* not once the others are being closed */
+        actions[event](g);
+}
+
+/* First of all, so that the LED says that the box is booting. */
+static bool open_panel(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
+{
+    g->panel_owner = (struct panel_owner){.facts = on_led_facts, .pressed = on_pressed};
+    g->panel = panel_open(&g->loop, g->options.led, g->options.button, &g->panel_owner);
+    if (!g->panel)
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+    return g->panel != NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -583,6 +679,8 @@ static void on_network(struct net_watch *w, bool arrived)
     if (g->mqtt && arrived)
         mqtt_hurry(g->mqtt);
     announce(g);
+    look_at_addresses(g);
+    panel_look(g->panel);
 }
 
 /* Without the page nobody has made the device's certificate yet. */
@@ -620,6 +718,7 @@ static void start_api(struct gateway *g)
                           .mqtt_counters = &g->mqtt_counters,
                           .outbox = g->outbox,
                           .mdns = &g->mdns,
+                          .panel = g->panel,
                           .mqtt_refusal = g->mqtt_refusal,
                           .settings = &g->settings,
                           .identity = &g->identity,
@@ -634,7 +733,7 @@ static void start_api(struct gateway *g)
 bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
     g->owner = (struct settings_owner){.prepare = on_prepare, .undo = on_undo, .apply = on_apply};
-    if (!find_identity(g, error))
+    if (!open_panel(g, error) || !find_identity(g, error))
         return false;
     settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
     g->settings.owner = &g->owner;
@@ -648,16 +747,23 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
         return false;
     start_mqtt(g);
     watch_network(g);
+    look_at_addresses(g);
+    g->serving = true;
+    panel_look(g->panel);
     return true;
 }
 
 void gateway_close(struct gateway *g)
 {
+    g->serving = false;
+    if (g->panel)
+        panel_look(g->panel);
     mdns_close(&g->mdns);
     bus_close(&g->bus);
     rtu_keep_stop(&g->rtu_keep);
     if (g->settings.loop)
         settings_close(&g->settings); /* requests that wait for it are still there */
+    factory_reset_close(&g->api);
     api_password_close(&g->api);
     api_certificate_close(&g->api);
     http_close(g->http);
@@ -673,6 +779,7 @@ void gateway_close(struct gateway *g)
     clock_watch_close(&g->clock);
     meter_close(g->meter);
     worker_drain(&g->loop, LAST_JOBS_MS);
+    panel_close(g->panel);
     loop_close(&g->loop);
     identity_wipe(&g->identity);
     explicit_bzero(&g->defaults, sizeof g->defaults);

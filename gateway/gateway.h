@@ -5,6 +5,7 @@
 #include "api.h"
 #include "bus.h"
 #include "clock_watch.h"
+#include "factory_reset.h"
 #include "history.h"
 #include "http.h"
 #include "identity.h"
@@ -15,6 +16,7 @@
 #include "net_watch.h"
 #include "options.h"
 #include "p1_out.h"
+#include "panel.h"
 #include "reach.h"
 #include "rtu_bus.h"
 #include "rtu_keep.h"
@@ -44,6 +46,14 @@ struct gateway {
     struct bus bus;
     struct mdns mdns;
     struct outbox *outbox;
+    struct panel *panel;
+    struct panel_owner panel_owner;
+    bool serving;               /* gateway_open() has ended well */
+    bool initialised;           /* meter and network have come, or had the time to */
+    bool has_address;           /* others can reach, when it was looked at last */
+    int64_t address_seen_ms;    /* when that was */
+    struct factory_reset reset; /* by the button */
+    int64_t reset_ms;           /* the latest factory reset; 0: none since start */
     int64_t started_ms;
     char mqtt_refusal[MQTT_ERROR_MAX]; /* why the configured broker cannot be used; "": it can */
     struct api api;

@@ -6,6 +6,7 @@
 #include "modbus_listeners.h"
 #include "mqtt.h"
 #include "p1_out.h"
+#include "panel.h"
 #include "rtu_bus.h"
 
 #include <errno.h>
@@ -88,6 +89,16 @@ static bool check_line(const char *text, char *error)
 static bool check_p1_out(const char *text, char *error)
 {
     return p1_out_check(text, error);
+}
+
+static bool check_led(const char *text, char *error)
+{
+    return panel_check_led(text, error);
+}
+
+static bool check_button(const char *text, char *error)
+{
+    return panel_check_button(text, error);
 }
 
 static bool check_mqtt(const char *text, char *error)
@@ -227,6 +238,13 @@ const struct option_row option_rows[] = {
     {"p1", "p1-out-format", "FORMAT", "raw",
      "what tcp readers get: telegrams as they came, or of DSMR 5, made from\n"
      "what any meter says", CHOICE(p1_out_format, choices_p1_out)},
+
+    {"panel", "led", "WHERE", "off",
+     "the box's LED: class:NAME of the kernel's multicolour LEDs,\n"
+     "gpio:CHIP:RED,GREEN,BLUE[,low] on three lines, or log: a line when it changes", TEXT(led, check_led)},
+    {"panel", "button", "WHERE", "off",
+     "the box's button: evdev:PATH[:KEY], a key of an input device, or\n"
+     "gpio:CHIP:LINE[,low], low: pressed is 0", TEXT(button, check_button)},
 
     {"device", "state", "DIR", "/var/lib/smart-connect",
      "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},

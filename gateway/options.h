@@ -66,6 +66,9 @@ struct options {
     /* [p1] */
     struct option_list p1_out; /* see p1_out.h */
     int p1_out_format;         /* enum p1_out_format */
+    /* [panel] */
+    char led[OPTION_TEXT_MAX];
+    char button[OPTION_TEXT_MAX];
     /* [device] */
     char state[OPTION_TEXT_MAX];
     char serial[OPTION_TEXT_MAX];

@@ -552,7 +552,7 @@ def test_before_the_first_telegram(metered):
     for path in (TELEGRAM, READINGS):
         assert_problem(one.user.get(path), 404)
     state = one.state()
-    assert state["Meter"]["Ok"] is False and state["Meter"]["Stale"] and state["Led"]["State"].startswith("no-")
+    assert state["Meter"]["Ok"] is False and state["Meter"]["Stale"] and state["Led"]["State"] == "initialising"
     history = one.get(HISTORY)
     assert all(history[k] == [None] * 720 for k in ("power_w", "power_l1_w", "power_l2_w", "power_l3_w"))
     samples = one.metrics()
