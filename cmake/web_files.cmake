@@ -1,5 +1,5 @@
 # cmake -DOUT=FILE.c -DTABLE=NAME "-DFILES=A;B" -P web_files.cmake: writes the files as C arrays, plain and gzipped,
-# and the table NAMEs of them (web_files.h).
+# and the table NAMEs of them (web_files.h).  The page's own are squeezed before: squeeze.sed.
 set(types html "text/html\; charset=utf-8" css "text/css\; charset=utf-8" js "text/javascript\; charset=utf-8"
     svg "image/svg+xml" json "application/json")
 set(arrays "")
@@ -24,6 +24,14 @@ foreach(file IN LISTS FILES)
     endif()
     math(EXPR at "${at} + 1")
     list(GET types ${at} type)
+    if(ending MATCHES "^(html|css|js)$")
+        execute_process(COMMAND sed -f ${CMAKE_CURRENT_LIST_DIR}/squeeze.sed ${file}
+            OUTPUT_FILE ${OUT}.plain RESULT_VARIABLE failed)
+        if(failed)
+            message(FATAL_ERROR "${file}: sed failed")
+        endif()
+        set(file ${OUT}.plain)
+    endif()
     set(packed ${OUT}.gz)
     execute_process(COMMAND gzip -9nc ${file} OUTPUT_FILE ${packed} RESULT_VARIABLE failed)
     if(failed)
@@ -37,6 +45,6 @@ foreach(file IN LISTS FILES)
         "     sizeof plain_${number}, sizeof gzip_${number}},\n")
     math(EXPR number "${number} + 1")
 endforeach()
-file(REMOVE ${OUT}.gz)
+file(REMOVE ${OUT}.gz ${OUT}.plain)
 file(WRITE ${OUT} "/* made by cmake/web_files.cmake */\n#include \"web_files.h\"\n\n${arrays}\n"
     "const struct web_file ${TABLE}s[] = {\n${rows}};\nconst size_t ${TABLE}_count = ${number};\n")

@@ -109,16 +109,28 @@ class Box:
             return None
         return made
 
-    def api(self, method, path, body=None, source="127.0.0.1", login=None):
-        """The status and the JSON of an answer."""
+    def ask(self, method, path, body=None, source="127.0.0.1", login=None, **headers):
+        """An answer, and its bytes."""
         connection = wait_until(lambda: self.connection(source), "a place that the browser leaves to this address")
         credentials = base64.b64encode(f"user:{login or self.login}".encode()).decode()
-        headers = {"Authorization": f"Basic {credentials}", **(JSON if body is not None else {})}
-        connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+        connection.request(method, path, body=body, headers={"Authorization": f"Basic {credentials}", **headers})
         answer = connection.getresponse()
-        text = answer.read()
+        content = answer.read()
         connection.close()
+        return answer, content
+
+    def api(self, method, path, body=None, **how):
+        """The status and the JSON of an answer."""
+        if body is not None:
+            how.update(JSON, body=json.dumps(body))
+        answer, text = self.ask(method, path, **how)
         return answer.status, json.loads(text)
+
+    def file(self, name):
+        """A file of the page as a browser gets it, packed."""
+        answer, packed = self.ask("GET", f"/{name}", **{"Accept-Encoding": "gzip"})
+        assert (answer.status, answer.headers["Content-Encoding"]) == (200, "gzip"), name
+        return packed
 
     def config(self):
         status, config = self.api("GET", "/api/v1/config")

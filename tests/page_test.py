@@ -777,8 +777,19 @@ def test_plain_door_leads_to_the_secure_page(page, box):
 
 # --- the files -----------------------------------------------------------------------------------
 
-def test_the_page_is_small():
-    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in WEB.iterdir()) < 60 * 1024
+def test_the_page_is_small(box):
+    files = {path.name: box.file(path.name) for path in WEB.iterdir()}
+    assert sum(map(len, files.values())) < 60 * 1024
+    for name, packed in files.items():
+        text = gzip.decompress(packed).decode()
+        assert not re.search(r"^ | $|^//|^/\*|<!--", text, re.M) or name.endswith(".svg"), f"{name} is not squeezed"
+
+
+def test_no_text_goes_on_in_another_line():
+    """What is squeezed out at the ends of lines is no part of a text."""
+    for path in WEB.glob("*.js"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert line.count("`") % 2 == 0 and not line.endswith("\\"), f"{path.name}:{number}"
 
 
 def test_the_page_writes_no_markup_and_loads_nothing_from_elsewhere():
