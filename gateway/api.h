@@ -6,6 +6,7 @@
 #include "http.h"
 #include "identity.h"
 #include "mdns.h"
+#include "network.h"
 #include "modbus_listeners.h"
 #include "mqtt.h"
 #include "p1_out.h"
@@ -21,7 +22,8 @@ enum { API_ROUTES_MAX = 64 };
 
 /* What was last seen of the state, to tell when it changes. */
 struct api_seen {
-    int meter, stale, modbus_clients, mqtt, mqtt_refused, router, internet, revision;
+    int meter, stale, modbus_clients, mqtt, mqtt_refused, router, internet, revision, network,
+        access_point, trial;
     int led, led_fails, button, button_fails;
 };
 
@@ -30,6 +32,7 @@ struct api {
     struct loop *loop;
     struct meter *meter;
     const struct reach *reach;
+    struct network *network;
     const struct modbus_listeners *modbus;
     const struct rtu_bus *rtu; /* NULL: off */
     const struct p1_out *p1_out;
@@ -71,6 +74,12 @@ void api_stop(struct api *api);
 /* The State object of GET /api/v1/status.  NULL: out of memory. */
 json_t *api_state(const struct api *api);
 
+/* The Network object of it. */
+json_t *api_network(const struct api *api, const struct host_net *net);
+
+/* A text, or null where it is empty. */
+json_t *api_text(const char *text);
+
 /* UTC seconds as text of ISO 8601; null: unknown. */
 json_t *api_time(int64_t utc_s);
 
@@ -90,6 +99,8 @@ void api_serve_openapi(struct http_request *r, void *context);
 void api_serve_metrics(struct http_request *r, void *context);
 void api_serve_password(struct http_request *r, void *context);
 void api_serve_certificate(struct http_request *r, void *context);
+void api_serve_wifi(struct http_request *r, void *context);
+void api_serve_access_point(struct http_request *r, void *context);
 void api_serve_file(struct http_request *r, void *context);
 
 /* True while a change of password or certificate or a factory reset is under way: there is one at a time, and who comes

@@ -99,6 +99,7 @@ static int reached(struct reach_state s)
 /* What makes a person look: all of it small numbers, so that two states can be compared. */
 static struct api_seen see(const struct api *api)
 {
+    const struct network_info network = network_get_info(api->network);
     const struct panel_info panel = panel_get_info(api->panel);
     return (struct api_seen){.meter = (int)meter_get_state(api->meter),
                              .stale = meter_is_stale(api->meter),
@@ -107,6 +108,9 @@ static struct api_seen see(const struct api *api)
                              .mqtt_refused = api->mqtt_refusal[0] != 0,
                              .router = reached(reach_gateway(api->reach)),
                              .internet = reached(reach_internet(api->reach)),
+                             .network = (int)network.state,
+                             .access_point = (int)network.access_point,
+                             .trial = network.trial_left_ms >= 0,
                              .revision = (int)api->settings->revision,
                              .led = (int)panel.led,
                              .led_fails = panel.led_problem[0] != 0,

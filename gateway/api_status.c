@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-static json_t *text_or_null(const char *text)
+json_t *api_text(const char *text)
 {
     return text[0] ? json_string(text) : json_null();
 }
@@ -59,7 +59,7 @@ static void add_reading(json_t *meter, const struct api *api, const struct meter
     json_object_set_new(meter, "Standard", json_string(r->standard == STANDARD_TIC ? "tic" : "p1"));
     json_object_set_new(meter, "Phases", json_integer(r->phases));
     json_object_set_new(meter, "Version", version ? json_integer(version) : json_null());
-    json_object_set_new(meter, "Identification", text_or_null(id));
+    json_object_set_new(meter, "Identification", api_text(id));
     json_object_set_new(meter, "DataAge", json_real(seconds(api->loop->now_ms - r->received_ms)));
     json_object_set_new(meter, "StaleAfter", json_real(seconds(meter_stale_limit_ms(api->meter))));
 }
@@ -92,37 +92,11 @@ static json_t *meter_json(const struct api *api)
     return meter;
 }
 
-/* --- network ---------------------------------------------------------------------------------- */
-
-static json_t *list_of(size_t count, const char (*text)[ADDRESS_TEXT_MAX])
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(text[i]));
-    return list;
-}
-
-static json_t *local_names_json(const struct mdns *m)
-{
-    const char *name;
-    json_t *list = json_array();
-    for (int i = 0; (name = mdns_name(m, i)) != NULL; i++)
-        json_array_append_new(list, json_string(name));
-    return list;
-}
+/* --- lights ---------------------------------------------------------------------------------- */
 
 static json_t *reached(struct reach_state s)
 {
     return s.known ? json_boolean(s.ok) : json_null();
-}
-
-static json_t *network_json(const struct api *api, const struct host_net *net)
-{
-    return json_pack(
-        "{s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:o}", "Ok", host_net_has_address(net), "Managed", 0,
-        "HostName", net->host_name, "LocalNames", local_names_json(api->mdns), "Addresses",
-        list_of(net->address_count, net->address), "Gateway", text_or_null(net->gateway),
-        "GatewayOk", reached(reach_gateway(api->reach)), "DNS", list_of(net->dns_count, net->dns));
 }
 
 /* --- LED and button --------------------------------------------------------------------------- */
@@ -131,7 +105,7 @@ static json_t *led_json(const struct panel_info *panel)
 {
     const struct led_pattern *pattern = &led_patterns[panel->led];
     return json_pack("{s:s, s:s, s:o}", "State", pattern->name, "Color", pattern->color, "Problem",
-                     text_or_null(panel->led_problem));
+                     api_text(panel->led_problem));
 }
 
 static json_t *button_json(const struct panel_info *panel, int64_t now_ms)
@@ -140,9 +114,9 @@ static json_t *button_json(const struct panel_info *panel, int64_t now_ms)
     if (!panel->has_button)
         return json_null();
     return json_pack("{s:b, s:o, s:o, s:o}", "Pressed", panel->down, "Last",
-                     text_or_null(button_event_names[panel->last]), "LastAge",
+                     api_text(button_event_names[panel->last]), "LastAge",
                      used ? json_real(seconds(now_ms - panel->last_ms)) : json_null(), "Problem",
-                     text_or_null(panel->button_problem));
+                     api_text(panel->button_problem));
 }
 
 /* --- doors ------------------------------------------------------------------------------------ */
@@ -171,8 +145,8 @@ static json_t *mqtt_json(const struct api *api)
     json_object_set_new(mqtt, "TLS", link ? json_boolean(mqtt_link_is_secure(link)) : json_null());
     json_object_set_new(mqtt, "Waiting", counter(waiting.waiting));
     json_object_set_new(mqtt, "DiskBytes", json_integer((json_int_t)waiting.disk_bytes));
-    json_object_set_new(mqtt, "KeepProblem", text_or_null(outbox_problem(api->outbox)));
-    json_object_set_new(mqtt, "LastRefusal", text_or_null(m ? mqtt_last_refusal(m) : ""));
+    json_object_set_new(mqtt, "KeepProblem", api_text(outbox_problem(api->outbox)));
+    json_object_set_new(mqtt, "LastRefusal", api_text(m ? mqtt_last_refusal(m) : ""));
     return mqtt;
 }
 
@@ -194,7 +168,7 @@ static json_t *listener_json(const struct modbus_tcp *m, struct modbus_tcp_serve
     char address[ADDRESS_TEXT_MAX] = "";
     if (m)
         modbus_tcp_address(m, address);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "Address", text_or_null(address), "Map",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s}", "Address", api_text(address), "Map",
                      served.map->name, "WordOrder", choices_word_order[served.order], "Framing",
                      choices_framing[served.framing], "Clients", m ? clients_json(m) : json_array(),
                      "LastRefusal", m ? modbus_tcp_last_refusal(m) : "");
@@ -276,8 +250,8 @@ static json_t *rtu_json(const struct rtu_bus *m)
     const struct rtu_bus_info i = rtu_bus_get_info(m);
     bool waiting = !p1mb_settings_equal(&i.active, &i.staged);
     return json_pack("{s:b, s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:s, s:{s:s, s:s, s:s}, s:o}", "Ok",
-                     i.problem[0] == 0, "Port", i.path, "Problem", text_or_null(i.problem), "Hint",
-                     text_or_null(i.hint), "Map", i.map, "WordOrder", choices_word_order[i.order],
+                     i.problem[0] == 0, "Port", i.path, "Problem", api_text(i.problem), "Hint",
+                     api_text(i.hint), "Map", i.map, "WordOrder", choices_word_order[i.order],
                      "Active", bus_json(&i.active), "AfterReboot",
                      waiting ? bus_json(&i.staged) : json_null(), "Direction",
                      choices_direction[i.direction], "Leds", "PWR",
@@ -294,7 +268,7 @@ static json_t *p1_out_json(const struct p1_out *o)
     for (int i = 0; p1_out_at(o, i, &info); i++)
         json_array_append_new(
             list, json_pack("{s:s, s:b, s:o, s:o}", "To", info.to, "Ok", info.problem[0] == 0,
-                            "Problem", text_or_null(info.problem), "Readers",
+                            "Problem", api_text(info.problem), "Readers",
                             info.readers < 0 ? json_null() : json_integer(info.readers)));
     return list;
 }
@@ -305,7 +279,7 @@ static json_t *session_json(const struct api *api)
     const struct http *h = *api->http;
     if (h && session_is_held(&h->session, api->loop->now_ms))
         address_format_host(&h->session.address, address);
-    return json_pack("{s:o}", "Address", text_or_null(address));
+    return json_pack("{s:o}", "Address", api_text(address));
 }
 
 /* Who is not asked has no counts: null, not 0. */
@@ -376,18 +350,19 @@ json_t *api_state(const struct api *api)
     return json_pack(
         "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:o, "
         "s:o, s:{s:o, "
-        "s:i}, s:o, "
+        "s:i, s:b}, s:o, "
         "s:{s:s, s:i}}",
-        "Serial", api->identity->serial, "Mac", text_or_null(api->identity->mac), "Product",
+        "Serial", api->identity->serial, "Mac", api_text(api->identity->mac), "Product",
         "Smart Connect", "Time", api_time(wall_clock_s()), "Uptime",
         (json_int_t)(api->loop->now_ms - api->started_ms) / 1000, "Meter", meter_json(api), "Link",
-        "Ok", net.link, "Interface", text_or_null(net.interface), "Network", network_json(api, &net),
+        "Ok", net.link, "Interface", api_text(net.interface), "Network", api_network(api, &net),
         "Internet", "Ok", reached(reach_internet(api->reach)), "MQTT", mqtt_json(api), "Modbus",
         modbus_json(api), "RTU", rtu_json(api->rtu), "P1Out", p1_out_json(api->p1_out), "Led",
         led_json(&panel), "Button", button_json(&panel, api->loop->now_ms), "Session",
-        session_json(api), "Configuration", "Problem", text_or_null(api->settings->problem),
-        "Revision", (int)api->settings->revision, "Counters", counters_json(api), "Versions",
-        "Program", SMART_CONNECT_VERSION, "Configuration", CONFIG_VERSION);
+        session_json(api), "Configuration", "Problem", api_text(api->settings->problem), "Revision",
+        (int)api->settings->revision, "Factory", (int)settings_are_factory(api->settings),
+        "Counters", counters_json(api), "Versions", "Program", SMART_CONNECT_VERSION,
+        "Configuration", CONFIG_VERSION);
 }
 
 void api_serve_status(struct http_request *r, void *context)

@@ -38,22 +38,30 @@ static struct bus_use *new_use(struct bus_peer *p, sd_bus_message_handler_t hand
 }
 
 /* Also while its handler runs: the bus keeps what it needs of the slot until then. */
+static void release(struct bus_use *use)
+{
+    sd_bus_slot_unref(use->slot);
+    free(use);
+}
+
 static void drop(struct bus_use *use)
 {
     struct bus_use **link = &use->peer->uses;
     while (*link != use)
         link = &(*link)->next;
     *link = use->next;
-    sd_bus_slot_unref(use->slot);
-    free(use);
+    release(use);
 }
 
 /* The peer does not run, or not as it did. */
 static void forget_owner(struct bus_peer *p)
 {
+    struct bus_use *use;
     p->owner[0] = 0;
-    while (p->uses)
-        drop(p->uses);
+    while ((use = p->uses) != NULL) {
+        p->uses = use->next;
+        release(use);
+    }
 }
 
 static int on_answer(sd_bus_message *answer, void *context, sd_bus_error *error)

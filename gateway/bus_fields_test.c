@@ -1,4 +1,3 @@
-/* bus_fields.c on messages that never leave this process: sealed, they can be read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,12 +6,9 @@
 #include <cmocka.h>
 
 #include "bus_fields.h"
+#include "message_kit_test.h"
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { ROOM = 8, NEVER = 0x5A };
 
@@ -35,35 +31,9 @@ static const struct bus_field fields[] = {
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
-static sd_bus *bus;
 static struct sample sample, untouched;
 
 /* --- messages --------------------------------------------------------------------------------- */
-
-static sd_bus_message *new_message(void)
-{
-    sd_bus_message *m = NULL;
-    assert_true(sd_bus_message_new_signal(bus, &m, "/", "org.example", "Example") >= 0);
-    return m;
-}
-
-/* To be read from its begin. */
-static void seal(sd_bus_message *m)
-{
-    assert_true(sd_bus_message_seal(m, 1, 0) >= 0 && sd_bus_message_rewind(m, true) >= 0);
-}
-
-/* As for sd_bus_message_append(). */
-static sd_bus_message *message(const char *types, ...)
-{
-    sd_bus_message *m = new_message();
-    va_list arguments;
-    va_start(arguments, types);
-    assert_true(sd_bus_message_appendv(m, types, arguments) >= 0);
-    va_end(arguments);
-    seal(m);
-    return m;
-}
 
 static int read_sample(sd_bus_message *m)
 {
@@ -81,20 +51,8 @@ static void assert_untouched(void)
 
 static int begin(void **unused)
 {
-    int ends[2];
-    (void)unused;
     memset(&untouched, NEVER, sizeof untouched);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    assert_true(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, ends[0], ends[0]) >= 0 &&
-                sd_bus_start(bus) >= 0);
-    return close(ends[1]);
-}
-
-static int end(void **unused)
-{
-    (void)unused;
-    bus = sd_bus_close_unref(bus);
-    return 0;
+    return message_kit_begin(unused);
 }
 
 /* --- dictionaries ----------------------------------------------------------------------------- */
@@ -328,41 +286,22 @@ static void other_messages_are_refused(void **unused)
     }
 }
 
-/* The message's own bytes, which are writable: we made it.  First are the length of the array and its padding. */
-static unsigned char *body_of(sd_bus_message *m)
-{
-    const char *first_key;
-    assert_true(sd_bus_message_enter_container(m, 'a', "{sv}") > 0 &&
-                sd_bus_message_enter_container(m, 'e', "sv") > 0 &&
-                sd_bus_message_read(m, "s", &first_key) > 0);
-    return (unsigned char *)(uintptr_t)first_key - 12;
-}
-
 static sd_bus_message *message_to_break(void)
 {
     return message("a{sv}", 6, "Text", "s", "hello", "Path", "o", "/a", "Ssid", "ay", 2, 1, 2,
                    "Flag", "b", 1, "Other", "a{sv}", 1, "x", "s", "y", "Number", "u", 3);
 }
 
-/* Of message_to_break(), whose array says its own length. */
-static size_t body_bits(void)
-{
-    sd_bus_message *m = message_to_break();
-    uint32_t length;
-    memcpy(&length, body_of(m), sizeof length);
-    sd_bus_message_unref(m);
-    return (8 + (size_t)length) * 8;
-}
-
 /* Read twice: once while its place is sought, once broken. */
 static void a_bit_that_flips_costs_the_message_at_most(void **unused)
 {
-    size_t bits = body_bits(), refused = 0;
+    sd_bus_message *whole = message_to_break();
+    size_t bits = body_bits(whole, "{sv}"), refused = 0;
     (void)unused;
+    sd_bus_message_unref(whole);
     for (size_t bit = 0; bit < bits; bit++) {
         sd_bus_message *m = message_to_break();
-        body_of(m)[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        assert_true(sd_bus_message_rewind(m, true) >= 0);
+        flip(m, "{sv}", bit);
         memset(&sample, 0, sizeof sample);
         refused += bus_read_fields(m, fields, FIELDS, &sample) < 0;
         assert_non_null(memchr(sample.text, 0, sizeof sample.text));
@@ -393,5 +332,5 @@ int main(void)
         cmocka_unit_test(other_messages_are_refused),
         cmocka_unit_test(a_bit_that_flips_costs_the_message_at_most),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, message_kit_end);
 }

@@ -21,7 +21,6 @@
 enum { ROUNDS = 30, NAMES_MAX = 4, NAME_MAX_BYTES = 64 };
 
 static char folder[] = "/tmp/bus_kit.XXXXXX", path[64];
-static char journal[4000];
 static struct loop *loop;
 static void (*serve_call)(sd_bus_message *call);
 static int listener = -1, matches;
@@ -32,30 +31,6 @@ static struct {
 } names[NAMES_MAX];
 
 /* --- what is said ----------------------------------------------------------------------------- */
-
-void bus_kit_note(const char *format, ...)
-{
-    size_t used = strlen(journal);
-    va_list arguments;
-    if (used > 0 && used < sizeof journal - 1) {
-        journal[used++] = ' ';
-        journal[used] = 0;
-    }
-    va_start(arguments, format);
-    vsnprintf(journal + used, sizeof journal - used, format, arguments);
-    va_end(arguments);
-}
-
-void bus_kit_forget(void)
-{
-    journal[0] = 0;
-}
-
-void bus_kit_expect(const char *words)
-{
-    assert_string_equal(journal, words);
-    bus_kit_forget();
-}
 
 /* The client may have left, and does not wait for answers. */
 void bus_kit_send(const char *sender, sd_bus_message *m)
@@ -293,7 +268,6 @@ void bus_kit_begin(struct loop *l, void (*serve)(sd_bus_message *call))
     serve_call = serve;
     owner_when_asked = NULL;
     memset(names, 0, sizeof names);
-    bus_kit_forget();
     bus_kit_listen(true);
 }
 

@@ -52,9 +52,4 @@ sd_bus_message *bus_kit_new_answer(sd_bus_message *call);
 sd_bus_message *bus_kit_new_signal(const char *path, const char *interface, const char *member);
 void bus_kit_send(const char *sender, sd_bus_message *m);
 
-/* A journal: adds a word, compares all of it and empties it, empties it. */
-void bus_kit_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void bus_kit_expect(const char *words);
-void bus_kit_forget(void);
-
 #endif

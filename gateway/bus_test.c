@@ -8,6 +8,7 @@
 
 #include "bus.h"
 #include "bus_kit_test.h"
+#include "journal_kit_test.h"
 #include "loop_kit_test.h"
 
 #include <errno.h>
@@ -43,14 +44,14 @@ static void remove_what_is_to_be(void)
 
 static void on_came(struct bus_peer *p)
 {
-    bus_kit_note("%s=%s", short_name(p), p->owner);
+    journal_note("%s=%s", short_name(p), p->owner);
     remove_what_is_to_be();
 }
 
 static void on_left(struct bus_peer *p, const char *why)
 {
     assert_string_equal(p->owner, "");
-    bus_kit_note("%s-(%s)", short_name(p), why);
+    journal_note("%s-(%s)", short_name(p), why);
     remove_what_is_to_be();
 }
 
@@ -60,7 +61,7 @@ static int on_answer(sd_bus_message *answer, void *context, sd_bus_error *unused
     (void)unused;
     if (!sd_bus_message_is_method_error(answer, NULL))
         assert_true(sd_bus_message_read(answer, "s", &text) > 0);
-    bus_kit_note("%s:%s%s", short_name(context), text, bus_error_text(answer));
+    journal_note("%s:%s%s", short_name(context), text, bus_error_text(answer));
     remove_what_is_to_be();
     return -EINVAL;
 }
@@ -69,7 +70,7 @@ static int on_signal(sd_bus_message *signal, void *context, sd_bus_error *unused
 {
     (void)unused;
     assert_true(bus_is_from(context, signal));
-    bus_kit_note("%s!%s", short_name(context), sd_bus_message_get_member(signal));
+    journal_note("%s!%s", short_name(context), sd_bus_message_get_member(signal));
     remove_what_is_to_be();
     return 1;
 }
@@ -121,12 +122,13 @@ static void add_both(void)
     bus_kit_own(TWO, ":1.8");
     add(&one);
     add(&two);
-    bus_kit_expect("One=:1.7 Two=:1.8");
+    journal_expect("One=:1.7 Two=:1.8");
 }
 
 static int begin(void **unused)
 {
     (void)unused;
+    journal_forget();
     memset(to_remove, 0, sizeof to_remove);
     one = (struct bus_peer){.name = ONE, .came = on_came, .left = on_left};
     two = (struct bus_peer){.name = TWO, .came = on_came, .left = on_left};
@@ -162,7 +164,7 @@ static void without_peers_there_is_no_connection(void **unused)
     assert_false(bus_kit_is_connected());
     bus_kit_pass(2 * MINUTE_MS);
     assert_false(bus_kit_is_connected());
-    bus_kit_expect("");
+    journal_expect("");
 }
 
 static void nothing_is_told_from_within_a_call(void **unused)
@@ -170,23 +172,23 @@ static void nothing_is_told_from_within_a_call(void **unused)
     (void)unused;
     bus_kit_listen(false);
     bus_add(&bus, &one);
-    bus_kit_expect("");
+    journal_expect("");
     bus_kit_settle();
-    bus_kit_expect("One-(no system bus (No such file or directory))");
+    journal_expect("One-(no system bus (No such file or directory))");
 }
 
 static void a_service_may_come_go_and_return(void **unused)
 {
     (void)unused;
     add(&one);
-    bus_kit_expect("One-(One does not run)");
+    journal_expect("One-(One does not run)");
     assert_string_equal(one.owner, "");
     bus_kit_own(ONE, ":1.7");
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
     bus_kit_own(ONE, "");
-    bus_kit_expect("One-(One is gone)");
+    journal_expect("One-(One is gone)");
     bus_kit_own(ONE, ":1.9");
-    bus_kit_expect("One=:1.9");
+    journal_expect("One=:1.9");
 }
 
 static void one_that_comes_while_it_is_asked_for_comes_once(void **unused)
@@ -194,7 +196,7 @@ static void one_that_comes_while_it_is_asked_for_comes_once(void **unused)
     (void)unused;
     bus_kit_own_when_asked(":1.7");
     add(&one);
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
 }
 
 static void one_in_place_of_another_leaves_and_comes(void **unused)
@@ -202,10 +204,10 @@ static void one_in_place_of_another_leaves_and_comes(void **unused)
     (void)unused;
     add_both();
     bus_kit_own(ONE, ":1.9");
-    bus_kit_expect("One-(One is gone) One=:1.9");
+    journal_expect("One-(One is gone) One=:1.9");
     to_remove[0] = &one;
     bus_kit_own(ONE, ":1.10");
-    bus_kit_expect("One-(One is gone)");
+    journal_expect("One-(One is gone)");
 }
 
 static void an_absent_one_is_told_once(void **unused)
@@ -214,15 +216,15 @@ static void an_absent_one_is_told_once(void **unused)
     add(&one);
     bus_kit_own(TWO, ":1.8");
     add(&two);
-    bus_kit_expect("One-(One does not run) Two=:1.8");
+    journal_expect("One-(One does not run) Two=:1.8");
     bus_kit_hang_up();
     bus_kit_settle();
-    bus_kit_expect("Two-(no system bus (Connection reset by peer))");
+    journal_expect("Two-(no system bus (Connection reset by peer))");
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect("Two=:1.8");
+    journal_expect("Two=:1.8");
     bus_remove(&one);
     add(&one);
-    bus_kit_expect("One-(One does not run)");
+    journal_expect("One-(One does not run)");
 }
 
 static void a_bus_is_tried_again_each_minute(void **unused)
@@ -231,13 +233,13 @@ static void a_bus_is_tried_again_each_minute(void **unused)
     bus_kit_listen(false);
     bus_kit_own(ONE, ":1.7");
     add(&one);
-    bus_kit_expect("One-(no system bus (No such file or directory))");
+    journal_expect("One-(no system bus (No such file or directory))");
     bus_kit_pass(MINUTE_MS);
     bus_kit_listen(true);
     bus_kit_pass(MINUTE_MS - 1);
-    bus_kit_expect("");
+    journal_expect("");
     bus_kit_pass(1);
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
 }
 
 static void woken_it_tries_at_once(void **unused)
@@ -246,11 +248,11 @@ static void woken_it_tries_at_once(void **unused)
     bus_kit_listen(false);
     bus_kit_own(ONE, ":1.7");
     add(&one);
-    bus_kit_forget();
+    journal_forget();
     bus_kit_listen(true);
     bus_wake(&bus);
     bus_kit_settle();
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
 }
 
 static void a_bus_that_hangs_up_takes_all_with_it_and_brings_all_back(void **unused)
@@ -262,13 +264,13 @@ static void a_bus_that_hangs_up_takes_all_with_it_and_brings_all_back(void **unu
     bus_kit_settle();
     bus_kit_hang_up();
     bus_kit_settle();
-    bus_kit_expect("Two-(no system bus (Connection reset by peer)) "
+    journal_expect("Two-(no system bus (Connection reset by peer)) "
                    "One-(no system bus (Connection reset by peer))");
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect("Two=:1.8 One=:1.7");
+    journal_expect("Two=:1.8 One=:1.7");
     assert_int_equal(bus_kit_matches(), 2);
     tell(":1.8", THING, "Changed");
-    bus_kit_expect("");
+    journal_expect("");
 }
 
 static void who_is_told_may_remove_others(void **unused)
@@ -278,16 +280,16 @@ static void who_is_told_may_remove_others(void **unused)
     to_remove[0] = &one;
     bus_kit_hang_up();
     bus_kit_settle();
-    bus_kit_expect("Two-(no system bus (Connection reset by peer))");
+    journal_expect("Two-(no system bus (Connection reset by peer))");
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect("Two=:1.8");
+    journal_expect("Two=:1.8");
     add(&one);
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
     to_remove[0] = &one;
     to_remove[1] = &two;
     bus_kit_hang_up();
     bus_kit_settle();
-    bus_kit_expect("One-(no system bus (Connection reset by peer))");
+    journal_expect("One-(no system bus (Connection reset by peer))");
 }
 
 static void one_that_comes_may_be_removed_by_itself(void **unused)
@@ -296,7 +298,7 @@ static void one_that_comes_may_be_removed_by_itself(void **unused)
     bus_kit_own(ONE, ":1.7");
     to_remove[0] = &one;
     add(&one);
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
     assert_null(one.bus);
     assert_false(bus_kit_is_connected());
 }
@@ -310,7 +312,7 @@ static void removed_and_added_it_is_new(void **unused)
     bus_add(&bus, &one);
     assert_string_equal(one.owner, "");
     bus_kit_settle();
-    bus_kit_expect("One=:1.7");
+    journal_expect("One=:1.7");
     assert_int_equal(bus_kit_matches(), 2);
 }
 
@@ -322,7 +324,7 @@ static void closed_it_tells_nothing(void **unused)
     assert_null(one.bus);
     bus_remove(&one);
     bus_kit_settle();
-    bus_kit_expect("");
+    journal_expect("");
     assert_false(bus_kit_is_connected());
 }
 
@@ -337,7 +339,7 @@ static void a_call_gets_its_answer(void **unused)
     assert_int_equal(ask(&one, "Fail", "bad luck"), 0);
     assert_int_equal(ask(&one, "Fail", ""), 0);
     bus_kit_settle();
-    bus_kit_expect("One:a Two:b One:bad luck One:" THING ".Error");
+    journal_expect("One:a Two:b One:bad luck One:" THING ".Error");
 }
 
 static void an_answer_may_be_of_no_interest(void **unused)
@@ -388,9 +390,9 @@ static void an_answer_after_it_left_reaches_nobody(void **unused)
     bus_kit_settle();
     bus_kit_own(ONE, "");
     bus_kit_own(ONE, ":1.9");
-    bus_kit_forget();
+    journal_forget();
     answer_pending();
-    bus_kit_expect("");
+    journal_expect("");
 }
 
 static void an_answer_after_it_was_removed_reaches_nobody(void **unused)
@@ -401,7 +403,7 @@ static void an_answer_after_it_was_removed_reaches_nobody(void **unused)
     bus_kit_settle();
     bus_remove(&one);
     answer_pending();
-    bus_kit_expect("");
+    journal_expect("");
 }
 
 static void what_was_sent_before_it_was_removed_is_done(void **unused)
@@ -423,7 +425,7 @@ static void an_answer_may_remove_the_peer(void **unused)
     assert_int_equal(ask(&one, "Echo", "b"), 0);
     assert_int_equal(ask(&two, "Echo", "c"), 0);
     bus_kit_settle();
-    bus_kit_expect("One:a Two:c");
+    journal_expect("One:a Two:c");
 }
 
 /* --- signals ---------------------------------------------------------------------------------- */
@@ -438,7 +440,7 @@ static void signals_are_those_of_the_peer_that_fit(void **unused)
     tell(":1.7", THING, "Other");
     tell(":1.7", "org.example.Other", "Changed");
     tell(":1.8", THING, "Changed");
-    bus_kit_expect("One!Changed");
+    journal_expect("One!Changed");
 }
 
 static void two_rules_that_fit_are_both_told(void **unused)
@@ -449,7 +451,7 @@ static void two_rules_that_fit_are_both_told(void **unused)
     assert_int_equal(bus_match(&one, RULE ",member='Changed'", on_signal, &one), 0);
     bus_kit_settle();
     tell(":1.7", THING, "Changed");
-    bus_kit_expect("One!Changed One!Changed");
+    journal_expect("One!Changed One!Changed");
 }
 
 static void rules_end_with_the_peer(void **unused)
@@ -465,10 +467,10 @@ static void rules_end_with_the_peer(void **unused)
     bus_remove(&two);
     bus_kit_settle();
     assert_int_equal(bus_kit_matches(), 1);
-    bus_kit_forget();
+    journal_forget();
     tell(":1.7", THING, "Changed");
     tell(":1.8", THING, "Changed");
-    bus_kit_expect("");
+    journal_expect("");
 }
 
 static void a_signal_may_remove_the_peer(void **unused)
@@ -483,7 +485,7 @@ static void a_signal_may_remove_the_peer(void **unused)
     tell(":1.7", THING, "Changed");
     tell(":1.7", THING, "Changed");
     tell(":1.8", THING, "Changed");
-    bus_kit_expect("One!Changed Two!Changed");
+    journal_expect("One!Changed Two!Changed");
 }
 
 static void more_than_a_turn_of_signals_all_arrive(void **unused)
@@ -498,7 +500,7 @@ static void more_than_a_turn_of_signals_all_arrive(void **unused)
     for (size_t i = 1; i < SIGNALS; i++)
         memcpy(expected + i * 6 - 1, " One!S", 7);
     bus_kit_settle();
-    bus_kit_expect(expected);
+    journal_expect(expected);
 }
 
 /* Cut somewhere, it could be a rule that fits more. */

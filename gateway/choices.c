@@ -19,6 +19,8 @@ const char *const choices_rtu_stale[] = {"exception",    "hold",   "zero",
 const char *const choices_direction[] = {"auto", "kernel", "rts", "none", NULL};
 const char *const choices_p1_out[] = {"raw", "p1", NULL};
 
+const char *const choices_network[] = {"host", "networkmanager", NULL};
+
 int choices_find(const char *const *names, const char *name)
 {
     for (int i = 0; names[i]; i++)

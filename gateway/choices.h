@@ -5,7 +5,8 @@
 enum { CHOICES_MAX = 320 };
 
 /* Names by value, NULL at the end, of the enums derive_grid, derive_current, mqtt_profile, modbus_framing,
- * served_order, unknown_policy, stale_policy (on the network, and on a bus), rs485_direction and p1_out_format. */
+ * served_order, unknown_policy, stale_policy (on the network, and on a bus), rs485_direction, p1_out_format and
+ * network_backend. */
 extern const char *const choices_grid[];
 extern const char *const choices_current[];
 extern const char *const choices_profile[];
@@ -16,6 +17,7 @@ extern const char *const choices_stale[];
 extern const char *const choices_rtu_stale[];
 extern const char *const choices_direction[];
 extern const char *const choices_p1_out[];
+extern const char *const choices_network[];
 
 /* The value of a name; -1: it is none of them. */
 int choices_find(const char *const *names, const char *name);

@@ -129,7 +129,7 @@ int command_label(int argc, char **argv)
 {
     static struct identity id;
     struct label_options o = {.state = DEFAULT_STATE, .serial = ""};
-    char ssid[32], wifi[96];
+    char ssid[IDENTITY_SSID_MAX], wifi[96];
     int result = read_label_options(argc, argv, &o);
     if (result != EXIT_GOOD)
         return result;
@@ -140,7 +140,7 @@ int command_label(int argc, char **argv)
     result = load_identity(&o, &id);
     if (result != EXIT_GOOD)
         return result;
-    snprintf(ssid, sizeof ssid, "SC-%s", id.serial);
+    identity_ssid(&id, ssid);
     if (o.json)
         print_json(&id, ssid);
     else

@@ -414,6 +414,16 @@ unsigned config_changed_doors(const struct config *before, const struct config *
     return doors;
 }
 
+void config_take(struct config *c, const struct config *from, unsigned doors)
+{
+    for (const struct config_row *row = config_rows; row < config_rows + config_row_count; row++) {
+        if (!(row->door & doors))
+            continue;
+        memcpy((char *)c + row->offset, (const char *)from + row->offset, row->size);
+        c->was_set = (c->was_set & ~bit_of(row)) | (from->was_set & bit_of(row));
+    }
+}
+
 void config_changed_names(const struct config *before, const struct config *now, char *text,
                           size_t capacity)
 {

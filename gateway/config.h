@@ -38,6 +38,7 @@ struct config {
     int default_interface;            /* enum config_interface */
     struct config_ip ethernet, wifi;
     char wifi_ssid[CONFIG_TEXT_MAX], wifi_password[CONFIG_TEXT_MAX];
+    int network_rollback;
     char ping_target[CONFIG_TEXT_MAX];
     int mqtt_enabled; /* and a broker is set: MQTT is on */
     char mqtt_broker[CONFIG_TEXT_MAX], mqtt_site[CONFIG_TEXT_MAX], mqtt_username[CONFIG_TEXT_MAX],
@@ -79,7 +80,8 @@ enum config_door {
     DOOR_METER = 1 << 4,
     DOOR_METRICS = 1 << 5,
     DOOR_REACH = 1 << 6,
-    DOOR_RTU = 1 << 7
+    DOOR_RTU = 1 << 7,
+    DOOR_TRIAL = 1 << 8 /* what becomes of the next change of the network */
 };
 
 enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_CHOICE, CONFIG_SWITCH };
@@ -128,6 +130,9 @@ json_t *config_json(const struct config *c);
 
 /* The doors whose settings differ: a sum of enum config_door. */
 unsigned config_changed_doors(const struct config *before, const struct config *now);
+
+/* Takes the settings of these doors over as they are in `from`, set or not. */
+void config_take(struct config *c, const struct config *from, unsigned doors);
 
 /* The pointers of the settings that differ, in one line behind blanks, for the log. */
 void config_changed_names(const struct config *before, const struct config *now, char *text,

@@ -41,6 +41,7 @@ static const struct config_sample samples[] = {
     {"/WiFi/ConnectionData/WiFiSSID", "\"K\xC3\xBC"
                                       "che $(reboot);`x`|&\""},
     {"/WiFi/ConnectionData/WiFiPassword", "\"correct \\\"horse\\\\\""},
+    {"/Network/Rollback", "false"},
     {"/Internet/PingTarget", "\"example.org\""},
     {"/MQTT/Enabled", "false"},
     {"/MQTT/Broker", "\"mqtts://broker.example:8884\""},

@@ -173,6 +173,10 @@ const struct config_row config_rows[] = {
     {"/WiFi/ConnectionData/WiFiPassword", "", "its WPA2 password",
      DOOR_NETWORK, SECRET(wifi_password, 8, 64, check_wifi_password)},
 
+    {"/Network/Rollback", "true", "if the page is not reached again within 60 s of a change of the network, "
+     "the settings of before return",
+     DOOR_TRIAL, SWITCH(network_rollback)},
+
     {"/Internet/PingTarget", "",
      "a host or address that answers pings when the internet is there; empty: nothing is asked",
      DOOR_REACH, TEXT(ping_target, 1, REACH_NAME_MAX, check_ping_target)},

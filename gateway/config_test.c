@@ -543,6 +543,30 @@ static void each_setting_opens_its_door_and_is_named(void **unused)
     }
 }
 
+/* Whether it is set goes with it; what belongs to other doors stays. */
+static void settings_are_taken_by_their_door(void **unused)
+{
+    const struct config unset = config;
+    (void)unused;
+    set_all_samples();
+    const struct config set = config, *const from[] = {&set, &unset};
+    for (int i = 0; i < 2; i++) {
+        const struct config *to = from[1 - i];
+        config = *to;
+        config_take(&config, from[i], DOOR_NETWORK | DOOR_RTU);
+        for (size_t k = 0; k < config_row_count; k++) {
+            const struct config_row *row = &config_rows[k];
+            const struct config *source = row->door & (DOOR_NETWORK | DOOR_RTU) ? from[i] : to;
+            assert_memory_equal((char *)&config + row->offset, (const char *)source + row->offset,
+                                row->size);
+            assert_int_equal(config_is_set(&config, row->pointer),
+                             config_is_set(source, row->pointer));
+        }
+    }
+    assert_true(config_is_set(&config, "/Network/Rollback")); /* which is no part of the network */
+    assert_false(config_is_set(&config, "/DefaultNetIf"));
+}
+
 static void names_that_do_not_fit_are_cut(void **unused)
 {
     char names[40];
@@ -727,6 +751,7 @@ int main(void)
         TEST(a_part_is_judged_with_what_is_there),
         TEST(wifi_needs_the_name_of_its_network),
         TEST(each_setting_opens_its_door_and_is_named),
+        TEST(settings_are_taken_by_their_door),
         TEST(names_that_do_not_fit_are_cut),
         TEST(all_that_is_shown_fits_the_schema),
         TEST(what_is_shown_is_whole_and_a_patch_need_not_be),

@@ -1,4 +1,4 @@
-#include "gateway.h"
+#include "gateway_parts.h"
 
 #include "log.h"
 #include "map_list.h"
@@ -17,12 +17,6 @@ enum { UNPRIVILEGED_MODBUS = 1502, UNPRIVILEGED_HTTP = 8080, UNPRIVILEGED_HTTPS 
 enum { PAGE_URL_MAX = 128 };
 
 enum { LAST_JOBS_MS = 500 }; /* at the end, for connections that are being left or made */
-
-enum {
-    INITIALISING_MS = 15000, /* for meter and network to come */
-    RESET_SHOWN_MS = 2000,   /* on the LED */
-    ADDRESS_MS = 5000        /* how old a look at the addresses may be if no change was heard of */
-};
 
 /* --- identity --------------------------------------------------------------------------------- */
 
@@ -369,7 +363,8 @@ static void open_http_at(struct gateway *g, const char *http, const char *https,
                                            .metrics_token = g->settings.now.metrics_token,
                                            .routes = g->api.routes,
                                            .route_count = g->api.route_count,
-                                           .context = &g->api};
+                                           .context = &g->api,
+                                           .reached = gateway_note_reached};
     g->http = http_open(&g->loop, &settings, error);
 }
 
@@ -479,11 +474,13 @@ static bool on_prepare(struct settings_owner *owner, const struct config *before
 {
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
     struct config_errors unused;
+    g->before = *before;
     g->modbus_port_before = g->modbus.main ? modbus_tcp_port(g->modbus.main) : 0;
-    if (before->modbus_port != candidate->modbus_port)
-        return move_modbus(g, candidate->modbus_port, errors);
-    (void)move_modbus(g, candidate->modbus_port, &unused); /* it may have been taken at start */
-    return true;
+    bool same = before->modbus_port == candidate->modbus_port; /* it may have been taken at start */
+    bool good = move_modbus(g, candidate->modbus_port, same ? &unused : errors) || same;
+    if (good)
+        gateway_prepare_network(g, candidate);
+    return good;
 }
 
 static void on_undo(struct settings_owner *owner)
@@ -491,6 +488,7 @@ static void on_undo(struct settings_owner *owner)
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
     struct config_errors unused;
     (void)move_modbus(g, g->modbus_port_before, &unused);
+    gateway_undo_network(g);
 }
 
 static void apply_modbus(struct gateway *g)
@@ -522,12 +520,6 @@ static void apply_reach(struct gateway *g)
     reach_set_target(g->reach, g->settings.now.ping_target);
 }
 
-static void apply_network(struct gateway *g)
-{
-    (void)g;
-    log_info("network", "the host looks after its network itself: the settings are kept only");
-}
-
 static void on_apply(struct settings_owner *owner, unsigned doors)
 {
     struct gateway *g = CONTAINER_OF(owner, struct gateway, owner);
@@ -535,8 +527,9 @@ static void on_apply(struct settings_owner *owner, unsigned doors)
         unsigned door;
         void (*apply)(struct gateway *g);
     } hooks[] = {
-        {DOOR_METER, apply_meter},     {DOOR_MODBUS, apply_modbus}, {DOOR_MQTT, apply_mqtt},
-        {DOOR_NETWORK, apply_network}, {DOOR_REACH, apply_reach},   {DOOR_RTU, apply_rtu},
+        {DOOR_METER, apply_meter}, {DOOR_MODBUS, apply_modbus},
+        {DOOR_MQTT, apply_mqtt},   {DOOR_NETWORK, gateway_apply_network},
+        {DOOR_REACH, apply_reach}, {DOOR_RTU, apply_rtu},
     };
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (doors & hooks[i].door)
@@ -548,6 +541,7 @@ static void on_reconnect(struct api *api)
 {
     struct gateway *g = CONTAINER_OF(api, struct gateway, api);
     log_info("run", "soft reset: reconnecting");
+    network_reconnect(g->network);
     apply_mqtt(g);
     if (g->rtu)
         rtu_bus_reboot(g->rtu);
@@ -570,96 +564,9 @@ static void on_forget(struct api *api)
 {
     struct gateway *g = CONTAINER_OF(api, struct gateway, api);
     outbox_forget(g->outbox);
+    network_forget(g->network);
     g->reset_ms = g->loop.now_ms;
     panel_look(g->panel);
-}
-
-/* --- LED and button --------------------------------------------------------------------------- */
-
-static void look_at_addresses(struct gateway *g)
-{
-    struct host_net net;
-    host_net_read(&net);
-    g->has_address = host_net_has_address(&net);
-    g->address_seen_ms = g->loop.now_ms;
-}
-
-static void on_led_facts(struct panel_owner *owner, struct led_facts *facts)
-{
-    struct gateway *g = CONTAINER_OF(owner, struct gateway, panel_owner);
-    int64_t now_ms = g->loop.now_ms;
-    facts->booting = !g->serving;
-    if (facts->booting) /* the others are not open yet, or not any more */
-        return;
-    if (now_ms - g->address_seen_ms >= ADDRESS_MS)
-        look_at_addresses(g);
-    facts->data = !meter_is_stale(g->meter);
-    facts->address = g->has_address;
-    g->initialised = g->initialised || (facts->data && facts->address) ||
-                     now_ms - g->started_ms >= INITIALISING_MS;
-    facts->initialising = (!g->initialised && !facts->access_point) ||
-                          (g->reset_ms && now_ms - g->reset_ms < RESET_SHOWN_MS);
-}
-
-static void press_short(struct gateway *g)
-{
-    on_reconnect(&g->api);
-}
-
-static void start_access_point(struct gateway *g)
-{
-    (void)g;
-    log_info("network", "no access point: the host looks after its network itself");
-}
-
-static void press_held(struct gateway *g)
-{
-    if (g->settings.now.was_set == 0)
-        start_access_point(g);
-    else
-        log_info("network",
-                 "no access point: it is for a box in factory state, and settings were changed");
-}
-
-static void on_reset_done(struct factory_reset *reset, enum factory_reset_result result)
-{
-    char text[FACTORY_RESET_TEXT_MAX];
-    factory_reset_text(reset, result, text);
-    if (result == FACTORY_RESET_DONE)
-        log_info("run", "factory reset: done");
-    else
-        log_error("run", "factory reset: %s", text);
-}
-
-static void press_long(struct gateway *g)
-{
-    if (g->api.reset == &g->reset)
-        return; /* it is under way */
-    g->reset = (struct factory_reset){.api = &g->api, .done = on_reset_done};
-    factory_reset_begin(&g->reset);
-}
-
-static void on_pressed(struct panel_owner *owner, enum button_event event)
-{
-    typedef void action(struct gateway * g);
-    static action *const actions[BUTTON_EVENTS] = {
-        [BUTTON_SHORT] = press_short,
-        [BUTTON_HELD] = press_held,
-        [BUTTON_LONG] = press_long,
-    };
-    struct gateway *g = CONTAINER_OF(owner, struct gateway, panel_owner);
-    if (g->serving) /* not once the others are being closed */
-        actions[event](g);
-}
-
-/* First of all, so that the LED says that the box is booting. */
-static bool open_panel(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
-{
-    g->panel_owner = (struct panel_owner){.facts = on_led_facts, .pressed = on_pressed};
-    g->panel = panel_open(&g->loop, g->options.led, g->options.button, &g->panel_owner);
-    if (!g->panel)
-        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
-    return g->panel != NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -679,7 +586,7 @@ static void on_network(struct net_watch *w, bool arrived)
     if (g->mqtt && arrived)
         mqtt_hurry(g->mqtt);
     announce(g);
-    look_at_addresses(g);
+    gateway_look_at_addresses(g);
     panel_look(g->panel);
 }
 
@@ -700,7 +607,6 @@ static void watch_network(struct gateway *g)
     g->net_watch.changed = on_network;
     if (!net_watch_open(&g->net_watch, &g->loop))
         log_info("network", "changes of the network are not heard of: %s", strerror(errno));
-    bus_open(&g->bus, &g->loop);
     if (g->options.mdns)
         mdns_open(&g->mdns, &g->loop, &g->bus);
     announce(g);
@@ -711,6 +617,7 @@ static void start_api(struct gateway *g)
     g->api = (struct api){.loop = &g->loop,
                           .meter = g->meter,
                           .reach = g->reach,
+                          .network = g->network,
                           .modbus = &g->modbus,
                           .rtu = g->rtu,
                           .p1_out = &g->p1_out,
@@ -733,21 +640,26 @@ static void start_api(struct gateway *g)
 bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
     g->owner = (struct settings_owner){.prepare = on_prepare, .undo = on_undo, .apply = on_apply};
-    if (!open_panel(g, error) || !find_identity(g, error))
+    if (!gateway_open_panel(g, error) || !find_identity(g, error))
         return false;
     settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
     g->settings.owner = &g->owner;
     g->started_ms = loop_clock_ms();
+    bus_open(&g->bus, &g->loop);
     if (!open_meter(g, error) || !open_reach(g, error) || !open_modbus(g, error) ||
         !open_p1_out(g, error) || !open_rtu(g, error) || !open_outbox(g, error))
         return false;
+    if (!gateway_open_network(g)) {
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+        return false;
+    }
     clock_watch_open(&g->clock, &g->loop, g->meter, g->options.state);
     start_api(g);
     if (!open_http(g, error))
         return false;
     start_mqtt(g);
     watch_network(g);
-    look_at_addresses(g);
+    gateway_look_at_addresses(g);
     g->serving = true;
     panel_look(g->panel);
     return true;
@@ -759,7 +671,6 @@ void gateway_close(struct gateway *g)
     if (g->panel)
         panel_look(g->panel);
     mdns_close(&g->mdns);
-    bus_close(&g->bus);
     rtu_keep_stop(&g->rtu_keep);
     if (g->settings.loop)
         settings_close(&g->settings); /* requests that wait for it are still there */
@@ -768,6 +679,8 @@ void gateway_close(struct gateway *g)
     api_certificate_close(&g->api);
     http_close(g->http);
     api_stop(&g->api);
+    network_close(g->network);
+    bus_close(&g->bus);
     net_watch_close(&g->net_watch);
     mqtt_close(g->mqtt);
     outbox_close(g->outbox);
@@ -783,4 +696,6 @@ void gateway_close(struct gateway *g)
     loop_close(&g->loop);
     identity_wipe(&g->identity);
     explicit_bzero(&g->defaults, sizeof g->defaults);
+    explicit_bzero(&g->before, sizeof g->before);
+    explicit_bzero(&g->proven, sizeof g->proven);
 }

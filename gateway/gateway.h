@@ -14,6 +14,7 @@
 #include "modbus_listeners.h"
 #include "mqtt.h"
 #include "net_watch.h"
+#include "network.h"
 #include "options.h"
 #include "p1_out.h"
 #include "panel.h"
@@ -44,6 +45,11 @@ struct gateway {
     struct mqtt_host mqtt_host;
     struct net_watch net_watch;
     struct bus bus;
+    struct network *network;
+    struct network_owner network_owner;
+    struct config before; /* the configuration that is being changed */
+    struct config proven; /* what the network is taken back to */
+    struct settings_change take_back;
     struct mdns mdns;
     struct outbox *outbox;
     struct panel *panel;

@@ -71,6 +71,7 @@ struct http_stream {
     /* private */
     struct http_request *request;
     bool asleep, finished;
+    bool holds; /* the session */
     struct loop_fd
         watch; /* for the end of the connection: the library does not look while the stream sleeps */
     char *text;
@@ -91,6 +92,8 @@ struct http_settings {
     const struct http_route *routes;
     size_t route_count;
     void *context; /* of the handlers */
+    /* Somebody who knows the login has asked for something from there; NULL: nobody wants to know. */
+    void (*reached)(void *context, const struct sockaddr_storage *from);
 };
 
 enum { HTTP_ERROR_MAX = 320, HTTP_EVENT_MAX = 28 * 1024 };
@@ -137,6 +140,9 @@ void http_stream_wake(struct http_stream *s);
 
 /* Ends all streams: who reads them must log in anew. */
 void http_end_streams(struct http *h);
+
+/* Frees the session, too: whoever held it is gone. */
+void http_end_session(struct http *h);
 
 /* Who asks. */
 const struct sockaddr_storage *http_address(const struct http_request *r);

@@ -71,11 +71,21 @@ static void serve_in_session(struct http_request *r)
     http_answer_wait(r, 409, detail, (session_left_ms(&h->session, h->loop->now_ms) + 999) / 1000);
 }
 
+/* Only the user: a reader of /metrics is a machine that knows nothing of the settings. */
+static void note_reached(const struct http_request *r)
+{
+    const struct http_settings *s = &r->http->settings;
+    if (s->reached && r->route && r->route->access != HTTP_METRICS)
+        s->reached(s->context, &r->place->address);
+}
+
 static void on_authenticated(struct auth_check *check, enum auth_result result, int64_t wait_ms)
 {
     struct http_request *r = CONTAINER_OF(check, struct http_request, check);
     if (r->http->closing)
         return;
+    if (result == AUTH_PASSED)
+        note_reached(r);
     if (result == AUTH_LOCKED || result == AUTH_LATER)
         http_answer_wait(r, 429,
                          result == AUTH_LOCKED

@@ -55,6 +55,15 @@ void http_end_streams(struct http *h)
             finish_stream(r->stream);
 }
 
+void http_end_session(struct http *h)
+{
+    for (struct http_request *r = h->requests; r; r = r->next)
+        if (r->stream)
+            r->stream->holds = false;
+    http_end_streams(h);
+    session_end(&h->session);
+}
+
 /* Without a descriptor for it the next event finds out. */
 static void watch_peer(struct http_stream *s)
 {
@@ -96,6 +105,7 @@ bool http_answer_stream(struct http_request *r, struct http_stream *s)
     r->stream = s;
     r->close_after = true;
     http_add_fields(r, answer, "text/event-stream", "no-store");
+    s->holds = true;
     session_begin_stream(&r->http->session);
     http_give(r, 200, answer);
     return true;
@@ -116,7 +126,8 @@ void http_stream_end(struct http_request *r)
     if (!s)
         return;
     unwatch_peer(s);
-    session_end_stream(&r->http->session, r->http->loop->now_ms);
+    if (s->holds)
+        session_end_stream(&r->http->session, r->http->loop->now_ms);
     free(s->text);
     s->gone(s);
 }

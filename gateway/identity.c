@@ -25,6 +25,11 @@ enum {
 /* Made once at random for this product; see sd_id128_get_machine_app_specific(3). */
 #define APPLICATION_ID SD_ID128_MAKE(4b, 6e, 1d, 0c, 91, 5f, 4a, 7d, a8, 36, 2f, c7, 0e, 58, b3, 19)
 
+void identity_ssid(const struct identity *id, char ssid[static IDENTITY_SSID_MAX])
+{
+    snprintf(ssid, IDENTITY_SSID_MAX, "SC-%s", id->serial);
+}
+
 bool identity_is_serial(const char *text)
 {
     size_t n = strspn(text, "0123456789ABCDEFabcdef");

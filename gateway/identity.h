@@ -24,6 +24,7 @@
 
 enum {
     IDENTITY_SERIAL_LEN = 12,
+    IDENTITY_SSID_MAX = 16,
     IDENTITY_ERROR_MAX = 300,
     IDENTITY_WEB_DAYS = 397,
     IDENTITY_WEB_MARGIN_DAYS = 30
@@ -67,6 +68,9 @@ bool identity_renew_web(const char *state_dir, struct identity *id,
 
 /* Removes the login in clear from the folder; its hash stays.  False with errno. */
 bool identity_forget_login(const char *state_dir, struct identity *id);
+
+/* The name of the box's access point: "SC-00112233AABB". */
+void identity_ssid(const struct identity *id, char ssid[static IDENTITY_SSID_MAX]);
 
 /* The hash of the password that opens now. */
 const char *identity_hash(const struct identity *id);

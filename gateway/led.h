@@ -46,6 +46,7 @@ struct led_facts {
 };
 
 /* Booting goes before initialising, that before the access point, that before the rest. */
+/* The state that follows from what is known. */
 enum led_state led_state_of(const struct led_facts *f);
 
 /* The colour since_ms >= 0 after the state began. */

@@ -11,10 +11,17 @@
 
 void mdns_records_begin(struct mdns_records *r, const char *serial)
 {
+    char host_name[MDNS_HOST_NAME_MAX];
     memset(r, 0, sizeof *r);
     snprintf(r->serial, sizeof r->serial, "%s", serial);
-    snprintf(r->own_name, sizeof r->own_name, "smart-connect-%.12s.local", serial);
-    for (char *c = r->own_name; *c; c++)
+    mdns_records_host_name(serial, host_name);
+    snprintf(r->own_name, sizeof r->own_name, "%s.local", host_name);
+}
+
+void mdns_records_host_name(const char *serial, char name[static MDNS_HOST_NAME_MAX])
+{
+    snprintf(name, MDNS_HOST_NAME_MAX, "smart-connect-%.12s", serial);
+    for (char *c = name; *c; c++)
         *c = (char)tolower((unsigned char)*c);
 }
 

@@ -17,6 +17,7 @@
 enum {
     MDNS_TYPE_MAX = 22,
     MDNS_NAME_MAX = 64, /* of DNS: 63 characters in a label */
+    MDNS_HOST_NAME_MAX = 27,
     MDNS_ADDRESSES_MAX = 16,
     MDNS_SERVICES_MAX = 12,
     MDNS_TEXTS_MAX = 6,
@@ -45,6 +46,9 @@ struct mdns_records {
     struct mdns_address address[MDNS_ADDRESSES_MAX];
     struct mdns_service service[MDNS_SERVICES_MAX];
 };
+
+/* The box's own name without a domain: "smart-connect-00112233aabb". */
+void mdns_records_host_name(const char *serial, char name[static MDNS_HOST_NAME_MAX]);
 
 /* Nothing but the names of the box with this serial number. */
 void mdns_records_begin(struct mdns_records *r, const char *serial);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "bus_kit_test.h"
+#include "journal_kit_test.h"
 #include "log.h"
 #include "loop_kit_test.h"
 #include "mdns.h"
@@ -46,7 +47,7 @@ static void serve_group(sd_bus_message *call, const char *method)
     uint32_t u;
     if (strcmp(method, "AddAddress") == 0 || strcmp(method, "AddService") == 0)
         assert_true(sd_bus_message_read(call, "iiuss", &i, &i, &u, &name, &more) > 0);
-    bus_kit_note("%s%s%s%s", group + strlen("/group/"), method, more[0] ? ":" : "", more);
+    journal_note("%s%s%s%s", group + strlen("/group/"), method, more[0] ? ":" : "", more);
     bus_kit_answer(call, "");
 }
 
@@ -89,6 +90,7 @@ static void add_door(const char *place)
 static int begin(void **unused)
 {
     (void)unused;
+    journal_forget();
     refused = "";
     groups = 0;
     loop_init(&loop);
@@ -127,7 +129,7 @@ static void both_groups_are_filled_in_order(void **unused)
 {
     (void)unused;
     publish();
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
     assert_null(mdns_name(&mdns, 0));
 }
 
@@ -170,28 +172,28 @@ static void a_name_that_is_taken_is_asked_for_again_and_nothing_else(void **unus
     tell_state(OWNER, 2, MDNS_ESTABLISHED);
     tell_state(OWNER, 2, MDNS_COLLISION);
     assert_string_equal(mdns_name(&mdns, 0), OWN);
-    bus_kit_forget();
+    journal_forget();
     bus_kit_pass(MINUTE_MS - 1);
-    bus_kit_expect("");
+    journal_expect("");
     bus_kit_pass(1);
-    bus_kit_expect(SHARED_CALLS);
+    journal_expect(SHARED_CALLS);
     tell_state(OWNER, 2, MDNS_ESTABLISHED);
     assert_string_equal(mdns_name(&mdns, 0), MDNS_SHARED_NAME);
     bus_kit_pass(2 * MINUTE_MS);
-    bus_kit_expect("");
+    journal_expect("");
 }
 
 static void the_same_costs_nothing_and_a_change_fills_anew(void **unused)
 {
     (void)unused;
     publish();
-    bus_kit_forget();
+    journal_forget();
     publish();
-    bus_kit_expect("");
+    journal_expect("");
     snprintf(records.address[0].text, sizeof records.address[0].text, "%s", "192.0.2.6");
     add_door("1503");
     publish();
-    bus_kit_expect("1Reset 1AddAddress:192.0.2.6 1AddService:_modbus._tcp "
+    journal_expect("1Reset 1AddAddress:192.0.2.6 1AddService:_modbus._tcp "
                    "1AddService:_modbus._tcp 1Commit "
                    "2Reset 2AddAddress:192.0.2.6 2Commit");
 }
@@ -201,7 +203,7 @@ static void without_an_address_nothing_is_told(void **unused)
     (void)unused;
     records.address_count = 0;
     publish();
-    bus_kit_expect("1Reset 2Reset");
+    journal_expect("1Reset 2Reset");
 }
 
 static void without_a_door_we_leave_the_bus(void **unused)
@@ -233,16 +235,16 @@ static void without_a_door_avahi_keeps_nothing_for_us_on_a_bus_that_stays(void *
     (void)unused;
     bus_add(&bus, &other);
     publish();
-    bus_kit_forget();
+    journal_forget();
     records.service_count = 0;
     publish();
-    bus_kit_expect("1Free 2Free");
+    journal_expect("1Free 2Free");
     assert_true(bus_kit_is_connected());
     assert_null(mdns_name(&mdns, 0));
     groups = 0;
     add_door("502");
     publish();
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
     bus_remove(&other);
 }
 
@@ -253,9 +255,9 @@ static void what_avahi_refuses_is_tried_again(void **unused)
     publish();
     bus_kit_pass(MINUTE_MS);
     refused = "";
-    bus_kit_forget();
+    journal_forget();
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
 }
 
 static void an_avahi_that_gives_no_group_is_asked_again(void **unused)
@@ -264,10 +266,10 @@ static void an_avahi_that_gives_no_group_is_asked_again(void **unused)
     refused = "EntryGroupNew";
     publish();
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect("");
+    journal_expect("");
     refused = "";
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
 }
 
 static void another_avahi_gets_everything_anew(void **unused)
@@ -278,9 +280,9 @@ static void another_avahi_gets_everything_anew(void **unused)
     bus_kit_own(AVAHI, "");
     assert_null(mdns_name(&mdns, 0));
     groups = 0;
-    bus_kit_forget();
+    journal_forget();
     bus_kit_own(AVAHI, ":1.9");
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
     tell_state(OWNER, 1, MDNS_ESTABLISHED);
     assert_null(mdns_name(&mdns, 0));
     tell_state(":1.9", 1, MDNS_ESTABLISHED);
@@ -292,9 +294,9 @@ static void avahi_may_come_later(void **unused)
     (void)unused;
     bus_kit_own(AVAHI, "");
     publish();
-    bus_kit_expect("");
+    journal_expect("");
     bus_kit_own(AVAHI, OWNER);
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
 }
 
 static void a_bus_that_ends_is_looked_for_again(void **unused)
@@ -307,9 +309,9 @@ static void a_bus_that_ends_is_looked_for_again(void **unused)
     assert_null(mdns_name(&mdns, 0));
     assert_false(bus_kit_is_connected());
     groups = 0;
-    bus_kit_forget();
+    journal_forget();
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
 }
 
 static void a_bus_may_come_later(void **unused)
@@ -319,7 +321,7 @@ static void a_bus_may_come_later(void **unused)
     publish();
     bus_kit_listen(true);
     bus_kit_pass(MINUTE_MS);
-    bus_kit_expect(OWN_CALLS " " SHARED_CALLS);
+    journal_expect(OWN_CALLS " " SHARED_CALLS);
 }
 
 static void off_means_off(void **unused)

@@ -91,6 +91,16 @@ static bool check_p1_out(const char *text, char *error)
     return p1_out_check(text, error);
 }
 
+/* As the kernel takes it (IFNAMSIZ). */
+static bool check_card(const char *text, char *error)
+{
+    if (strlen(text) < 16 && !strpbrk(text, "/: \t"))
+        return true;
+    snprintf(error, OPTION_ERROR_MAX,
+             "\"%.40s\" is no network card; use a name that `ip link` shows, as eth0", text);
+    return false;
+}
+
 static bool check_led(const char *text, char *error)
 {
     return panel_check_led(text, error);
@@ -238,6 +248,14 @@ const struct option_row option_rows[] = {
     {"p1", "p1-out-format", "FORMAT", "raw",
      "what tcp readers get: telegrams as they came, or of DSMR 5, made from\n"
      "what any meter says", CHOICE(p1_out_format, choices_p1_out)},
+
+    {"network", "network", "WHO", "host",
+     "who looks after the network: the host, or we through NetworkManager, as the\n"
+     "page says; for a machine that is this box and nothing else", CHOICE(network, choices_network)},
+    {"network", "ethernet", "CARD", "",
+     "its network card with a cable, as eth0; empty = the first", TEXT(ethernet, check_card)},
+    {"network", "wifi", "CARD", "",
+     "its Wi-Fi card, as wlan0; empty = the first", TEXT(wifi, check_card)},
 
     {"panel", "led", "WHERE", "off",
      "the box's LED: class:NAME of the kernel's multicolour LEDs,\n"

@@ -6,6 +6,7 @@
 #include "meter.h"
 #include "modbus_tcp.h"
 
+enum network_backend { NETWORK_HOST, NETWORK_MANAGER };
 enum { OPTION_TEXT_MAX = 256, OPTION_ERROR_MAX = 500, OPTION_LIST_MAX = 8 };
 
 /* Of an option that may be given several times: flags add to what the file says. */
@@ -66,6 +67,10 @@ struct options {
     /* [p1] */
     struct option_list p1_out; /* see p1_out.h */
     int p1_out_format;         /* enum p1_out_format */
+    /* [network] */
+    int network; /* enum network_backend */
+    char ethernet[OPTION_TEXT_MAX];
+    char wifi[OPTION_TEXT_MAX];
     /* [panel] */
     char led[OPTION_TEXT_MAX];
     char button[OPTION_TEXT_MAX];

@@ -3,6 +3,7 @@
 #include "atomic_file.h"
 #include "http_head.h"
 #include "log.h"
+#include "network_trial.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -79,7 +80,8 @@ static bool keep_copy(const char *state_dir)
 /* A factory reset leaves nothing behind that the user has set. */
 static bool remove_all(const char *state_dir)
 {
-    return atomic_file_remove(state_dir, NEWER_FILE) &&
+    return atomic_file_remove(state_dir, NETWORK_TRIAL_FILE) &&
+           atomic_file_remove(state_dir, NEWER_FILE) &&
            atomic_file_remove(state_dir, DAMAGED_FILE) &&
            atomic_file_change(state_dir, CONFIG_FILE, NULL, 0, CONFIG_FILE_MAX);
 }
@@ -95,16 +97,25 @@ static bool replace(const struct settings *s)
 static void run_save(struct worker_job *job)
 {
     struct settings *s = CONTAINER_OF(job, struct settings, job);
-    bool ok = (!s->text || !s->set_aside || keep_copy(s->state_dir)) && replace(s);
+    bool first = !s->first_text || atomic_file_write(s->state_dir, s->first_name, s->first_text,
+                                                     strlen(s->first_text));
+    bool ok = first && (!s->text || !s->set_aside || keep_copy(s->state_dir)) && replace(s);
     s->error = ok ? 0 : errno;
+    s->failed = first ? CONFIG_FILE : s->first_name;
+}
+
+static void forget(char **text)
+{
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
 }
 
 static void forget_text(struct settings *s)
 {
-    if (s->text)
-        explicit_bzero(s->text, strlen(s->text));
-    free(s->text);
-    s->text = NULL;
+    forget(&s->text);
+    forget(&s->first_text);
 }
 
 static void begin_next(struct settings *s);
@@ -133,11 +144,10 @@ static void commit(struct settings *s)
     end_change(s, SETTINGS_DONE);
 }
 
-static void fail_to_save(struct settings *s, int error)
+static void fail_to_save(struct settings *s, const char *file, int error)
 {
     s->running->error = error;
-    log_error("settings", "%s/%s: %s; the old settings stay", s->state_dir, CONFIG_FILE,
-              strerror(error));
+    log_error("settings", "%s/%s: %s; the old settings stay", s->state_dir, file, strerror(error));
     s->owner->undo(s->owner);
     end_change(s, SETTINGS_NOT_SAVED);
 }
@@ -147,7 +157,7 @@ static void on_saved(struct worker_job *job)
     struct settings *s = CONTAINER_OF(job, struct settings, job);
     forget_text(s);
     if (s->error)
-        fail_to_save(s, s->error);
+        fail_to_save(s, s->failed, s->error);
     else
         commit(s);
     begin_next(s);
@@ -156,21 +166,23 @@ static void on_saved(struct worker_job *job)
 /* Hands the candidate to the worker. */
 static void save(struct settings *s)
 {
-    bool reset = s->running->patch == NULL;
+    bool reset = !s->running->patch && !s->running->from;
     s->text = reset ? NULL : config_file_text(&s->candidate);
     if (s->state_dir[0] == 0) {
         forget_text(s);
         commit(s);
     } else if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
         forget_text(s);
-        fail_to_save(s, ENOMEM);
+        fail_to_save(s, CONFIG_FILE, ENOMEM);
     }
 }
 
 static bool make_candidate(struct settings *s, struct settings_change *change)
 {
     change->errors.count = 0;
-    s->candidate = change->patch ? s->now : s->defaults;
+    s->candidate = change->patch || change->from ? s->now : s->defaults;
+    if (change->from)
+        config_take(&s->candidate, change->from, change->doors);
     return !change->patch || config_patch(&s->candidate, change->patch, &change->errors);
 }
 
@@ -182,7 +194,7 @@ static void begin(struct settings *s, struct settings_change *change)
         return;
     }
     bool good = make_candidate(s, change);
-    bool same = good && change->patch && s->candidate.was_set == s->now.was_set &&
+    bool same = good && (change->patch || change->from) && s->candidate.was_set == s->now.was_set &&
                 config_changed_doors(&s->now, &s->candidate) == 0;
     if (same)
         end_change(s, SETTINGS_DONE);
@@ -195,7 +207,7 @@ static void begin(struct settings *s, struct settings_change *change)
 static void begin_next(struct settings *s)
 {
     struct settings_change *change;
-    while (!s->running && (change = s->waiting) != NULL) {
+    while (!s->running && !s->held && (change = s->waiting) != NULL) {
         s->waiting = change->next;
         begin(s, change);
     }
@@ -208,6 +220,12 @@ void settings_begin(struct settings *s, struct settings_change *change)
         link = &(*link)->next;
     change->next = NULL;
     *link = change;
+    begin_next(s);
+}
+
+void settings_hold(struct settings *s, bool on)
+{
+    s->held = on;
     begin_next(s);
 }
 
@@ -228,9 +246,26 @@ void settings_load(struct settings *s, struct loop *l, const char *state_dir,
     name_version(s);
 }
 
+void settings_write_first(struct settings *s, const char *name, char *text)
+{
+    forget(&s->first_text);
+    s->first_name = name;
+    s->first_text = text;
+}
+
+bool settings_is_patched(const struct settings *s)
+{
+    return s->running && s->running->patch;
+}
+
 bool settings_is_applying(const struct settings *s, const struct settings_change *change)
 {
     return s->running == change;
+}
+
+bool settings_are_factory(const struct settings *s)
+{
+    return s->now.was_set == 0;
 }
 
 void settings_default_port(struct settings *s, int port)

@@ -20,7 +20,9 @@ enum settings_result {
 
 /* One change; its own until done is called. */
 struct settings_change {
-    json_t *patch;        /* stays the caller's; NULL: back to the defaults (factory reset) */
+    json_t *patch; /* stays the caller's; NULL: back to the defaults (factory reset), but for: */
+    const struct config *from; /* not NULL, without a patch: the settings of `doors` as they are there */
+    unsigned doors;
     const char *if_match; /* ETags; NULL: whatever it is now */
     void (*done)(struct settings_change *change, enum settings_result result);
     struct config_errors errors;
@@ -50,10 +52,14 @@ struct settings {
     /* private */
     uint32_t start;
     struct settings_change *waiting, *running;
+    bool held;
     struct config candidate;
     struct worker_job job;
     char *text; /* what the worker writes; NULL: it removes the file */
+    const char *first_name;
+    char *first_text; /* what it writes before; NULL: nothing */
     bool set_aside;
+    const char *failed; /* with error: the file that could not be written */
     int error;
 };
 
@@ -64,8 +70,21 @@ void settings_load(struct settings *s, struct loop *l, const char *state_dir,
 /* Begins a change; done is called at once or later, from the loop. */
 void settings_begin(struct settings *s, struct settings_change *change);
 
+/* While they are held no change begins: those that are asked for wait.  What has begun goes on. */
+void settings_hold(struct settings *s, bool on);
+
 /* True while this is the change that is being saved or applied. */
 bool settings_is_applying(const struct settings *s, const struct settings_change *change);
+
+/* For `prepare`: this file of the state folder has to be on the disk before the candidate is, or it is not saved.
+ * `text` is taken over.  `undo` may have to remove it. */
+void settings_write_first(struct settings *s, const char *name, char *text);
+
+/* True while what is saved or applied was asked for by a patch: no reset, and nothing that is taken back. */
+bool settings_is_patched(const struct settings *s);
+
+/* True if nothing is set: as it left the factory. */
+bool settings_are_factory(const struct settings *s);
 
 /* Another default, found out at start (a port): no change, nothing is saved. */
 void settings_default_port(struct settings *s, int port);

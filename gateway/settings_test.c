@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define FILE_NAME "config.json"
+#define FIRST_NAME "first"
 #define HOME "{\"Version\":1,\"Settings\":{\"MQTT\":{\"Site\":\"home\"}}}"
 
 static struct loop loop;
@@ -29,7 +30,9 @@ static struct config defaults;
 /* What happened, in letters: p prepare, u undo, a apply, d done (D: not done). */
 static char trace[64];
 static bool refuse;
-static unsigned doors; /* of the last apply */
+static const char *comes_first; /* what `prepare` has written first; NULL: nothing */
+static unsigned doors;          /* of the last apply */
+static bool patched;            /* it was asked for by a patch */
 
 /* A change, and how it ended. */
 struct test_change {
@@ -87,6 +90,8 @@ static bool on_prepare(struct settings_owner *owner, const struct config *before
     note('p');
     assert_ptr_equal(before, &settings.now);
     assert_ptr_not_equal(candidate, &settings.now);
+    if (!refuse && comes_first)
+        settings_write_first(&settings, FIRST_NAME, strdup(comes_first));
     if (!refuse)
         return true;
     errors->count = 1;
@@ -106,6 +111,7 @@ static void on_apply(struct settings_owner *owner, unsigned changed)
     (void)owner;
     note('a');
     doors = changed;
+    patched = settings_is_patched(&settings);
 }
 
 static struct settings_owner owner = {.prepare = on_prepare, .undo = on_undo, .apply = on_apply};
@@ -193,6 +199,7 @@ static int begin_test(void **unused)
     (void)unused;
     trace[0] = 0;
     refuse = false;
+    comes_first = NULL;
     doors = 0;
     options_defaults(&options);
     config_defaults(&defaults, &options);
@@ -602,6 +609,48 @@ static void done_may_begin_another_change_which_waits_its_turn(void **unused)
     forget(&third);
 }
 
+static void while_they_are_held_no_change_begins(void **unused)
+{
+    struct test_change first = change("{\"MQTT\":{\"Site\":\"first\"}}"),
+                       second = change("{\"MQTT\":{\"Site\":\"second\"}}");
+    (void)unused;
+    load();
+    settings_hold(&settings, false);
+    settings_hold(&settings, true);
+    first.stop = false;
+    begin(&first);
+    begin(&second);
+    settings_hold(&settings, true);
+    assert_string_equal(trace, "");
+    settings_hold(&settings, false);
+    assert_string_equal(trace, "p");
+    settings_hold(&settings, true); /* what has begun goes on */
+    while (!first.ended)
+        loop_turn(&loop, -1);
+    assert_string_equal(trace, "pad");
+    settings_hold(&settings, false);
+    loop_run(&loop);
+    assert_string_equal(trace, "padpad");
+    assert_string_equal(settings.now.mqtt_site, "second");
+    forget(&first);
+    forget(&second);
+}
+
+static void what_is_held_to_the_end_is_not_saved(void **unused)
+{
+    struct test_change c = change("{\"MQTT\":{\"Site\":\"home\"}}");
+    (void)unused;
+    load();
+    settings_hold(&settings, true);
+    begin(&c);
+    settings_close(&settings);
+    assert_int_equal(c.result, SETTINGS_NOT_SAVED);
+    assert_int_equal(c.change.error, ECANCELED);
+    assert_false(is_there(FILE_NAME));
+    forget(&c);
+    load();
+}
+
 static void the_end_waits_for_what_is_being_saved(void **unused)
 {
     struct test_change first = change("{\"MQTT\":{\"Site\":\"first\"}}"),
@@ -737,6 +786,66 @@ static void a_failure_does_not_hold_up_those_that_wait(void **unused)
     assert_int_equal(mkdir(folder, 0700), 0);
 }
 
+/* --- a file that comes first ------------------------------------------------------------------ */
+
+static void what_comes_first_is_saved_with_one_change_only(void **unused)
+{
+    struct stat st;
+    (void)unused;
+    load();
+    comes_first = "hush";
+    run_with_result("{\"MQTT\":{\"Site\":\"home\"}}", SETTINGS_DONE);
+    assert_string_equal(trace, "pad");
+    assert_holds(FIRST_NAME, "hush");
+    assert_int_equal(stat(path_of(FIRST_NAME), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(unlink(path_of(FIRST_NAME)), 0);
+    comes_first = NULL;
+    run_with_result("{\"MQTT\":{\"Site\":\"new\"}}", SETTINGS_DONE);
+    assert_false(is_there(FIRST_NAME));
+}
+
+/* The settings are the last step: after a power cut before it, the old ones are there. */
+static void it_is_there_before_the_settings_are(void **unused)
+{
+    (void)unused;
+    put(HOME);
+    load();
+    comes_first = "hush";
+    assert_int_equal(mkdir(path_of(FILE_NAME ".new"), 0700), 0);
+    assert_not_saved(EISDIR);
+    assert_holds(FIRST_NAME, "hush"); /* `undo`, which was called, may remove it */
+    assert_holds(FILE_NAME, HOME);
+}
+
+static void where_it_cannot_be_written_nothing_is_saved(void **unused)
+{
+    (void)unused;
+    put(HOME);
+    load();
+    comes_first = "hush";
+    assert_int_equal(mkdir(path_of(FIRST_NAME ".new"), 0700), 0);
+    assert_not_saved(EISDIR);
+    assert_holds(FILE_NAME, HOME);
+    assert_false(is_there(FIRST_NAME));
+    comes_first = NULL; /* of which nothing is left for the next change */
+    run_with_result("{\"MQTT\":{\"Site\":\"new\"}}", SETTINGS_DONE);
+    assert_false(is_there(FIRST_NAME));
+}
+
+static void without_a_folder_nothing_comes_first(void **unused)
+{
+    (void)unused;
+    load_from("");
+    comes_first = "hush";
+    run_with_result("{\"MQTT\":{\"Site\":\"home\"}}", SETTINGS_DONE);
+    assert_string_equal(trace, "pad");
+    load_again();
+    comes_first = NULL;
+    run_with_result("{\"MQTT\":{\"Site\":\"new\"}}", SETTINGS_DONE);
+    assert_false(is_there(FIRST_NAME));
+}
+
 /* --- factory reset ---------------------------------------------------------------------------- */
 
 static void a_factory_reset_goes_back_to_the_defaults(void **unused)
@@ -790,6 +899,99 @@ static void a_reset_that_cannot_be_kept_changes_nothing(void **unused)
     assert_string_equal(trace, "puD");
     assert_string_equal(settings.now.mqtt_site, "home");
     assert_holds(FILE_NAME, HOME);
+}
+
+/* --- taking back ------------------------------------------------------------------------------ */
+
+#define WIFI_AND_SITE \
+    "{\"DefaultNetIf\":\"WiFi\",\"WiFi\":{\"ConnectionData\":{\"WiFiSSID\":\"Home\"}},\"MQTT\":{" \
+    "\"Site\":\"new\"}}"
+
+static void take_back(const struct config *from, enum settings_result result)
+{
+    struct test_change c = change(NULL);
+    c.change.from = from;
+    c.change.doors = DOOR_NETWORK;
+    run(&c);
+    assert_int_equal(c.result, result);
+    forget(&c);
+}
+
+static void settings_of_a_door_are_taken_back(void **unused)
+{
+    (void)unused;
+    put(HOME);
+    load();
+    const struct config before = settings.now;
+    run_with_result(WIFI_AND_SITE, SETTINGS_DONE);
+    trace[0] = 0;
+    take_back(&before, SETTINGS_DONE);
+    assert_string_equal(trace, "pad");
+    assert_int_equal(doors, DOOR_NETWORK);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(settings.now.wifi_ssid, "");
+        assert_int_equal(settings.now.default_interface, INTERFACE_ETHERNET);
+        assert_false(config_is_set(&settings.now, "/DefaultNetIf"));
+        assert_string_equal(settings.now.mqtt_site, "new");
+        load_again();
+    }
+}
+
+static void what_is_as_it_was_need_not_be_taken_back(void **unused)
+{
+    (void)unused;
+    load();
+    const struct config before = settings.now;
+    take_back(&before, SETTINGS_DONE);
+    assert_string_equal(trace, "d");
+    assert_false(is_there(FILE_NAME));
+    run_with_result("{\"Ethernet\":{\"IpMode\":\"DHCP\"}}", SETTINGS_DONE);
+    trace[0] = 0;
+    take_back(&before, SETTINGS_DONE); /* no value differs, but it was set */
+    assert_string_equal(trace, "pad");
+    assert_true(settings_are_factory(&settings));
+}
+
+static void what_cannot_be_saved_is_not_taken_back(void **unused)
+{
+    (void)unused;
+    load();
+    const struct config before = settings.now;
+    run_with_result(WIFI_AND_SITE, SETTINGS_DONE);
+    trace[0] = 0;
+    assert_int_equal(mkdir(path_of(FILE_NAME ".new"), 0700), 0);
+    take_back(&before, SETTINGS_NOT_SAVED);
+    assert_string_equal(trace, "puD");
+    assert_string_equal(settings.now.wifi_ssid, "Home");
+}
+
+static void only_a_patch_is_the_users_change(void **unused)
+{
+    (void)unused;
+    load();
+    const struct config before = settings.now;
+    run_with_result(WIFI_AND_SITE, SETTINGS_DONE);
+    assert_true(patched);
+    assert_false(settings_is_patched(&settings));
+    take_back(&before, SETTINGS_DONE);
+    assert_false(patched);
+    run_with_result(NULL, SETTINGS_DONE);
+    assert_false(patched);
+}
+
+static void it_is_as_it_left_the_factory_until_something_is_set(void **unused)
+{
+    (void)unused;
+    load();
+    assert_true(settings_are_factory(&settings));
+    settings_default_port(&settings, 1502);
+    assert_true(settings_are_factory(&settings));
+    run_with_result("{\"Modbus\":{\"Port\":1502}}", SETTINGS_DONE);
+    assert_false(settings_are_factory(&settings));
+    load_again();
+    assert_false(settings_are_factory(&settings));
+    run_with_result(NULL, SETTINGS_DONE);
+    assert_true(settings_are_factory(&settings));
 }
 
 /* --- the port --------------------------------------------------------------------------------- */
@@ -871,6 +1073,8 @@ int main(void)
         TEST(of_two_for_the_same_configuration_one_is_outdated),
         TEST(changes_come_one_after_another),
         TEST(done_may_begin_another_change_which_waits_its_turn),
+        TEST(while_they_are_held_no_change_begins),
+        TEST(what_is_held_to_the_end_is_not_saved),
         TEST(the_end_waits_for_what_is_being_saved),
         TEST(without_its_folder_the_old_configuration_stays),
         TEST(a_file_in_the_place_of_the_folder_is_no_place_either),
@@ -878,9 +1082,18 @@ int main(void)
         TEST(a_file_that_is_gone_need_not_be_kept),
         TEST(a_full_disk_leaves_the_old_file),
         TEST(a_failure_does_not_hold_up_those_that_wait),
+        TEST(what_comes_first_is_saved_with_one_change_only),
+        TEST(it_is_there_before_the_settings_are),
+        TEST(where_it_cannot_be_written_nothing_is_saved),
+        TEST(without_a_folder_nothing_comes_first),
         TEST(a_factory_reset_goes_back_to_the_defaults),
         TEST(a_factory_reset_leaves_no_file_behind),
         TEST(a_reset_that_cannot_be_kept_changes_nothing),
+        TEST(settings_of_a_door_are_taken_back),
+        TEST(what_is_as_it_was_need_not_be_taken_back),
+        TEST(what_cannot_be_saved_is_not_taken_back),
+        TEST(only_a_patch_is_the_users_change),
+        TEST(it_is_as_it_left_the_factory_until_something_is_set),
         TEST(another_default_port_holds_where_none_was_set),
         TEST(a_port_that_was_set_stays),
         TEST(a_problem_at_start_is_told_until_the_next_change),
