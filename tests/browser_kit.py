@@ -20,6 +20,7 @@ from selenium.webdriver.common.by import By  # noqa: E402  only with selenium
 SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", SOURCES / "build" / "screenshots"))
 FORMS = ["network", "cloud", "modbus", "rtu", "meter", "metrics"]
 DESKTOP = (1280, 800)
+PHONE = (360, 740)
 MASK = "********"
 BROKER = "mqtts://broker.example.com"
 JSON = {"Content-Type": "application/json"}
@@ -30,7 +31,7 @@ needs_browser = pytest.mark.skipif(
 
 # Runs before the page's own scripts: remembers what goes wrong and what is sent, and lets a test answer instead.
 WITNESS = """
-window.seen = {problems: [], patches: [], posts: [], sources: [], blobs: [], answer: null};
+window.seen = {problems: [], patches: [], posts: [], sources: [], blobs: [], asked: [], answer: null, answers: {}};
 addEventListener("securitypolicyviolation", e => seen.problems.push(`CSP ${e.violatedDirective} ${e.blockedURI}`));
 addEventListener("error", e => seen.problems.push(String(e.message)));
 addEventListener("unhandledrejection", e => seen.problems.push(String(e.reason)));
@@ -38,6 +39,9 @@ const fetchForReal = window.fetch;
 window.fetch = (resource, how) => {
   if (how && how.method === "PATCH") seen.patches.push(how.body);
   if (how && how.method === "POST") seen.posts.push(how.body);
+  const what = `${how?.method ?? "GET"} ${new URL(resource, location).pathname}`, given = seen.answers[what];
+  seen.asked.push(what);
+  if (given) return Promise.resolve(new Response(given.text, given));
   return seen.answer ? Promise.resolve(seen.answer()) : fetchForReal(resource, how);
 };
 window.EventSource = class extends EventSource {
@@ -72,6 +76,38 @@ if (!list.checkVisibility({visibilityProperty: true}) || list.matches(':disabled
 list.focus();
 option.selected = true;
 for (const kind of ['input', 'change']) list.dispatchEvent(new Event(kind, {bubbles: true}));
+"""
+
+# What goes over the right edge, and what a finger cannot hit.
+TOO_WIDE = """
+const wide = [...document.querySelectorAll('body *')].filter(e => !e.closest('svg, .visually-hidden')
+  && e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 90));
+return document.documentElement.scrollWidth > innerWidth ? ['the page', ...wide] : wide;
+"""
+TOO_SMALL = """
+return [...document.querySelectorAll('a, button, input, select, summary')]
+  .filter(e => e.checkVisibility() && !e.matches('.skip'))
+  .map(e => [e, (e.matches('[type=radio], [type=checkbox]') ? e.closest('label') : e).getBoundingClientRect()])
+  .filter(([, box]) => Math.min(box.width, box.height) < 44).map(([e]) => e.outerHTML.slice(0, 90));
+"""
+# What is written in ink too faint for its paper (WCAG 2, AA).
+CONTRAST = """
+const parse = text => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
+const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+  .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+  if (c[3] === 1) return c; } return [255, 255, 255]; };
+const faint = [];
+for (const e of document.querySelectorAll('body *')) {
+  if (!e.checkVisibility() || e.closest(':disabled, [inert], .visually-hidden, option')) continue;
+  if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
+  const style = getComputedStyle(e), size = parseFloat(style.fontSize);
+  const ink = light(parse(e.closest('svg') ? style.fill : style.color)), paper = light(ground(e));
+  const ratio = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+  const large = size >= 24 || size >= 18.6 && style.fontWeight >= 700;
+  if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 90)}`);
+}
+return faint;
 """
 
 
@@ -231,6 +267,12 @@ class Page:
             const source = seen.sources.at(-1);
             source.dispatchEvent(new MessageEvent('state', {data: arguments[0]}));
             source.close();""", json.dumps(state))
+
+    def answer(self, what, status, body, **headers):
+        """As if the gateway answered so from now on; `what` is a method and a path."""
+        kind = "application/problem+json" if status >= 400 else "application/json"
+        self.run("seen.answers[arguments[0]] = arguments[1]", what, {
+            "status": status, "text": json.dumps(body), "headers": {"Content-Type": kind, **headers}})
 
     def facts(self, name):
         """A list of facts as a dictionary."""

@@ -1,8 +1,26 @@
-/* ask.js - a form that is sent as one request: what is wrong is said beside its field, everything else below. */
+/* ask.js - what is sent as one request: by a button, or as a form, where what is wrong is said beside its field. */
+import {request} from "./api.js";
 import {byId, setText} from "./dom.js";
 import {Field} from "./field.js";
 import {addFileButton} from "./file.js";
 import {notDone, onLanguage, t} from "./language.js";
+
+/* Asks for something; what came of it stands in the elements NAME-status and NAME-problem.  True: it is done. */
+export async function attempt(name, path, body, done) {
+  const say = (status, problem) => {
+    setText(byId(`${name}-status`), status);
+    setText(byId(`${name}-problem`), problem);
+  };
+  say("", "");
+  try {
+    await request("POST", path, {body});
+    say(t(done), "");
+    return true;
+  } catch (problem) {
+    say("", notDone(problem));
+    return false;
+  }
+}
 
 export class AskForm {
   #busy = false;

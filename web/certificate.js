@@ -13,7 +13,7 @@ function draw() {
   if (!used) return;
   const own = used.Source === "own", time = dateTime(new Date(used.NotAfter));
   setFacts(byId("certificate-now"), [
-    [t("certificateUsed"), t(own ? "certificateOwn" : "certificateDevice")],
+    [t("inUse"), t(own ? "certificateOwn" : "certificateDevice")],
     [t("certificateSubject"), used.Subject],
     [t("certificateIssuer"), used.Issuer],
     [t("certificateEnd"), Date.parse(used.NotAfter) < Date.now() ? t("certificateEnded", {time}) : time],

@@ -1,5 +1,5 @@
 /* chart.js - the last hour as a drawing, with a description and a table for those who cannot see it. */
-import {byId, element, setRows, setText} from "./dom.js";
+import {byId, element, setRows, setText, svg} from "./dom.js";
 import {SERIES} from "./history.js";
 import {number, onLanguage, t} from "./language.js";
 
@@ -9,14 +9,8 @@ const GAP_S = 35;
 const ROWS_MIN = 5;
 const NAMES = {power_l1_w: "L1", power_l2_w: "L2", power_l3_w: "L3"};
 
+const minutesAgo = (minutes) => `−${minutes} min`;
 const name = (key) => NAMES[key] ?? t("total");
-
-function svg(kind, attributes = {}, text) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 /* About four round steps between the extremes, 0 among them. */
 function scale(values) {
@@ -100,7 +94,7 @@ export class Chart {
       const at = x(last - Math.min(ago * 60 / this.history.interval_s, last));
       const anchor = ago === 0 ? "end" : ago + minutes > hour + 1 ? "start" : "middle";
       parts.push(svg("text", {class: "tick", x: at, y: HEIGHT - 6, "text-anchor": anchor},
-        ago ? t("chartMinutes", {minutes: ago}) : t("now")));
+        ago ? minutesAgo(ago) : t("now")));
     }
     return parts;
   }
@@ -174,7 +168,7 @@ export class Chart {
       setText(button.children[2], value == null ? "–" : `${number(value)} W`);
     }
     const ago = this.#pointed === null ? 0 : Math.round(this.history.secondsAgo(this.#pointed) / 60);
-    setText(byId("chart-title"), ago ? `${t("lastHour")} (${t("chartMinutes", {minutes: ago})})` : t("lastHour"));
+    setText(byId("chart-title"), ago ? `${t("lastHour")} (${minutesAgo(ago)})` : t("lastHour"));
   }
 
   #drawTable() {

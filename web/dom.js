@@ -11,6 +11,14 @@ export function element(name, {text, ...attributes} = {}, ...children) {
   return made;
 }
 
+/* A part of a drawing. */
+export function svg(kind, attributes = {}, text) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
 /* Leaves the node alone when nothing changes: a selection in it survives, and nothing is announced twice. */
 export function setText(node, text) {
   const wanted = String(text);

@@ -12,7 +12,8 @@ export class SettingsForm extends EventTarget {
   #saving = false;
   #said = {status: null, problem: null};
 
-  /* Events: "shown" whenever a value may look different, "saved".  `kinds` names the classes of special fields. */
+  /* Events: "shown" whenever a value may look different, "saved" with the pointers of what was changed.  `kinds` names
+   * the classes of special fields. */
   constructor(id, config, kinds = {}) {
     super();
     this.node = byId(id);
@@ -60,7 +61,7 @@ export class SettingsForm extends EventTarget {
       await this.#send(mergePatch(changed.map((field) => [field.pointer, field.value])));
       this.#adopt();
       this.#say("status", "saved");
-      this.dispatchEvent(new Event("saved"));
+      this.dispatchEvent(new CustomEvent("saved", {detail: changed.map((field) => field.pointer)}));
     } catch (problem) {
       this.#say("status", null);
       this.#show(problem);
@@ -79,11 +80,6 @@ export class SettingsForm extends EventTarget {
       if (this.#etag === etag) throw problem;
       await this.config.patch(patch, this.#etag);
     }
-  }
-
-  /* Replaces the line that says "saved". */
-  announce(key, values) {
-    this.#say("status", key, {values});
   }
 
   /* Asks the gateway again, and drops what was typed. */
@@ -208,9 +204,9 @@ export class SettingsForm extends EventTarget {
   }
 
   /* Where: "status" or "problem".  Kept, so that it can be said again in another language. */
-  #say(where, key, {values, detail = "", offer = false} = {}) {
-    this.#said[where] = key && {key, values, detail, offer};
-    const parts = key ? [element("span", {text: t(key, values)})] : [];
+  #say(where, key, {detail = "", offer = false} = {}) {
+    this.#said[where] = key && {key, detail, offer};
+    const parts = key ? [element("span", {text: t(key)})] : [];
     if (detail) parts.push(" ", element("span", {text: detail, lang: "en"}));
     if (offer) parts.push(" ", this.#offerReload());
     this[where].replaceChildren(...parts);

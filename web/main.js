@@ -9,6 +9,7 @@ import {startLanguage} from "./language.js";
 import {Live} from "./live.js";
 import {showCurrent, showModbus, startModbus} from "./modbus.js";
 import {showMqtt, startMqtt} from "./mqtt.js";
+import {showNetwork, startNetwork} from "./network.js";
 import {startPassword} from "./password.js";
 import {startReport} from "./report.js";
 import {showRtu, startRtu} from "./rtu.js";
@@ -16,8 +17,10 @@ import {loadFirmware, showService, startService} from "./service.js";
 import {showSettings, startSettings} from "./settings.js";
 import {meterText, showStatus, startStatus} from "./status.js";
 import {startTelegram} from "./telegram.js";
+import {showTrial, startTrial} from "./trial.js";
 import {setAge, setStale, showReading, startValues} from "./values.js";
 import {startViews} from "./views.js";
+import {showWifi, startWifi} from "./wifi.js";
 
 const config = new Config();
 const forms = startSettings(config);
@@ -33,6 +36,9 @@ const quiet = {pause: () => live.pause(), resume: () => live.retry()};
 
 startViews(Object.values(forms));
 startStatus();
+startNetwork();
+startWifi(forms.network);
+startTrial(forms.network, config);
 startMqtt();
 startCertificate();
 startValues();
@@ -54,8 +60,11 @@ function hearReading(reading) {
 }
 
 function hearState(state) {
-  config.noticeRevision(state.Configuration.Revision).catch(() => {}); // the next state tries again
+  config.noticeRevision(state.Configuration.Revision)
+    .then(() => showTrial(state), () => {}); // the next state tries again
   showStatus(state);
+  showNetwork(state);
+  showWifi(state);
   showMqtt(state);
   showModbus(state);
   showRtu(state);

@@ -2,7 +2,7 @@
 import {byId, setFacts, setText} from "./dom.js";
 import {number, onLanguage, t} from "./language.js";
 
-const STATE = {off: "mqttOff", connecting: "mqttConnecting", connected: "mqttConnected", refused: "mqttRefused"};
+const STATE = {off: "off", connecting: "connecting", connected: "connected", refused: "mqttRefused"};
 
 let mqtt = null, counters;
 
@@ -31,7 +31,7 @@ function draw() {
   if (!mqtt) return;
   setFacts(byId("mqtt-now"), [
     [t("connectionState"), connectionText()],
-    ...(mqtt.Host ? [[t("brokerHost"), `${mqtt.Host}:${mqtt.Port}`]] : []),
+    ...(mqtt.Host ? [["Broker", `${mqtt.Host}:${mqtt.Port}`]] : []),
     ...(mqtt.Detail ? [[t("detail"), mqtt.Detail]] : []),
     [t("messagesSent"), counted("mqtt_send_pass")],
     [t("waiting"), mqtt.Waiting == null ? t("unknown") : waitingText()],

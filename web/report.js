@@ -7,16 +7,18 @@ import {notDone, t} from "./language.js";
 
 /* `true` takes a value as it is, an object goes deeper. */
 const STATUS = {
-  MeterType: true, DefaultNetIf: true, Ethernet: {IpMode: true}, WiFi: {IpMode: true},
+  MeterType: true, DefaultNetIf: true, Ethernet: {IpMode: true}, WiFi: {IpMode: true}, Network: {Rollback: true},
   MQTT: {Enabled: true, Keepalive: true, Publish: true, Interval: true, Deadband: true, CountersInterval: true,
     KeepDays: true, KeepMiB: true, LateRate: true, Commands: true, HomeAssistant: true},
   Modbus: true, RTU: true, Meter: true,
   State: {
-    Product: true, Time: true, Uptime: true, Versions: true, Counters: true, Led: true,
-    Configuration: {Revision: true, Problem: true},
+    Product: true, Time: true, Uptime: true, Versions: true, Counters: true, Led: true, Button: true,
+    Configuration: {Revision: true, Problem: true, Factory: true},
     Meter: {Ok: true, State: true, Text: true, Standard: true, Phases: true, Version: true, DataAge: true,
       Stale: true, StaleAfter: true},
-    Link: {Ok: true}, Network: {Ok: true, GatewayOk: true, Managed: true}, Internet: {Ok: true},
+    Link: {Ok: true}, Internet: {Ok: true},
+    Network: {Ok: true, GatewayOk: true, Managed: true, State: true, Interface: true, Trial: true,
+      Card: {Name: true, Carrier: true, Signal: true}, AccessPoint: {State: true}},
     MQTT: {Ok: true, State: true, Port: true, Version: true, TLS: true, Waiting: true, DiskBytes: true},
     Modbus: {Ok: true, Map: true, WordOrder: true},
     RTU: {Ok: true, Map: true, Active: true, AfterReboot: true, Direction: true, Leds: true, Counters: true},

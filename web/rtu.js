@@ -11,7 +11,7 @@ const lineOf = ({Address, Line}) => `${Address}, ${Line}`;
 function facts() {
   const rows = [[t("busPort"), bus.Problem ? `${bus.Port}: ${bus.Problem}` : bus.Port]];
   if (bus.Hint) rows.push([t("termination"), bus.Hint]);
-  rows.push([t("busActive"), lineOf(bus.Active)]);
+  rows.push([t("inUse"), lineOf(bus.Active)]);
   if (bus.AfterReboot) rows.push([t("busAfterReboot"), lineOf(bus.AfterReboot)]);
   for (const name of ["PWR", "P1", "485"]) rows.push([name, t(LIGHTS[bus.Leds[name]])]);
   return [...rows, [t("requests"), number(bus.Counters.requests)]];

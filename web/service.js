@@ -1,7 +1,9 @@
 /* service.js - firmware, diagnostics, restart and factory reset. */
-import {get, request} from "./api.js";
+import {get} from "./api.js";
+import {attempt} from "./ask.js";
+import {confirmed} from "./confirm.js";
 import {byId, setFacts, setRows, setText} from "./dom.js";
-import {dateTime, notDone, number, onLanguage, t} from "./language.js";
+import {dateTime, number, onLanguage, t} from "./language.js";
 
 let firmware = null, state = null, meterText = () => "";
 
@@ -42,6 +44,7 @@ function draw() {
   drawFirmware();
   if (!state) return;
   drawMeter();
+  const factory = state.Configuration.Factory;
   setFacts(byId("device"), [
     [t("product"), state.Product],
     [t("serial"), state.Serial],
@@ -52,38 +55,19 @@ function draw() {
     [t("configurationVersion"), state.Versions.Configuration],
     [t("revision"), state.Configuration.Revision],
     [t("session"), state.Session.Address ?? t("none")],
+    [t("factoryState"), factory == null ? t("unknown") : t(factory ? "yes" : "no")],
   ]);
   setRows(byId("counters"), Object.entries(state.Counters).map(([name, count]) => [name, count === null ? t("unknown") : number(count)]));
 }
 
-async function reset(mode, done) {
-  setText(byId("reset-status"), "");
-  setText(byId("reset-problem"), "");
-  try {
-    await request("POST", "/api/v1/reset", {body: {Mode: mode}});
-    setText(byId("reset-status"), t(done));
-  } catch (problem) {
-    setText(byId("reset-problem"), notDone(problem));
-  }
-}
+const reset = (mode, done) => attempt("reset", "/api/v1/reset", {Mode: mode}, done);
 
-/* Two steps: open the dialog, and say that it is meant. */
-function startFactoryReset({forget, pause, resume}) {
-  const dialog = byId("confirm"), sure = byId("confirm-sure"), go = byId("confirm-yes");
-  byId("factory").addEventListener("click", () => {
-    sure.checked = false;
-    go.disabled = true;
-    dialog.showModal();
-  });
-  sure.addEventListener("change", () => go.disabled = !sure.checked);
-  byId("confirm-no").addEventListener("click", () => dialog.close());
-  go.addEventListener("click", async () => {
-    dialog.close();
-    pause();
-    await reset("factory", "factoryDone");
-    resume();
-    await forget();
-  });
+async function factoryReset({forget, pause, resume}) {
+  if (!await confirmed({title: t("factoryReset"), text: t("factoryConfirm"), sure: t("factorySure")})) return;
+  pause();
+  await reset("factory", "factoryDone");
+  resume();
+  await forget();
 }
 
 /* `describe` says in words what a meter state is; `forget` drops what was typed, after a factory reset; `pause` and
@@ -91,7 +75,7 @@ function startFactoryReset({forget, pause, resume}) {
 export function startService({describe, ...page}) {
   meterText = describe;
   byId("restart").addEventListener("click", () => reset("soft", "restarting"));
-  startFactoryReset(page);
+  byId("factory").addEventListener("click", () => factoryReset(page));
   onLanguage(draw);
 }
 

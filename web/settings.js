@@ -3,10 +3,13 @@ import {BrokerField, TrustField} from "./broker.js";
 import {byId, setText} from "./dom.js";
 import {SettingsForm} from "./form.js";
 import {onLanguage, t} from "./language.js";
+import {WifiPasswordField} from "./wifi.js";
 
-const KINDS = {"/MQTT/Broker": BrokerField, "/MQTT/CA": TrustField};
+const KINDS = {
+  "/MQTT/Broker": BrokerField, "/MQTT/CA": TrustField, "/WiFi/ConnectionData/WiFiPassword": WifiPasswordField,
+};
 
-let serial = "…", managed = false;
+let serial = "…";
 
 /* "24" as 255.255.255.0; null when it is no prefix length. */
 function dotted(prefix) {
@@ -18,7 +21,7 @@ function dotted(prefix) {
 function hintNetmasks() {
   for (const hint of document.querySelectorAll("[data-netmask]")) {
     const prefix = byId(hint.dataset.netmask).value.trim(), mask = dotted(prefix);
-    setText(hint, mask ? t("netmaskIs", {prefix, mask}) : t("netmaskHint"));
+    setText(hint, mask ? `/${prefix} = ${mask}` : t("netmaskHint"));
   }
 }
 
@@ -34,21 +37,12 @@ function hintMqtt(form) {
   setText(byId("site-hint"), t("siteHint", {topic: `devices/${site}/smart-connect/${serial}/data/…`}));
 }
 
-/* A static address that is in effect: this page lives on at the new one. */
-function announceAddress(form) {
-  const choice = form.value("/DefaultNetIf");
-  const address = form.value(`/${choice}/StaticIPv4/IpAddress`);
-  if (!managed || form.value(`/${choice}/IpMode`) !== "Static" || address === location.hostname) return;
-  form.announce("newAddress", {address: `https://${address}/`});
-}
-
 export function startSettings(config) {
   const forms = {};
   for (const name of ["network", "cloud", "modbus", "rtu", "meter", "metrics"]) {
     forms[name] = new SettingsForm(`form-${name}`, config, KINDS);
   }
   forms.network.addEventListener("shown", hintNetmasks);
-  forms.network.addEventListener("saved", () => announceAddress(forms.network));
   forms.cloud.addEventListener("shown", () => hintMqtt(forms.cloud));
   onLanguage(() => {
     hintNetmasks();
@@ -58,7 +52,6 @@ export function startSettings(config) {
 }
 
 export function showSettings(forms, state) {
-  managed = state.Network.Managed === true;
   if (serial === state.Serial) return;
   serial = state.Serial;
   hintMqtt(forms.cloud);

@@ -1,7 +1,8 @@
-/* status.js - the lights, the LED and what is known of the network, from the State of the API. */
-import {byId, element, setFacts, setText} from "./dom.js";
-import {onLanguage, t} from "./language.js";
+/* status.js - the lights, the LED and the button, from the State of the API. */
+import {byId, element, setText} from "./dom.js";
+import {dateTime, onLanguage, t} from "./language.js";
 import {mqttText} from "./mqtt.js";
+import {interfaceText, networkText} from "./network.js";
 
 /* Meter.State: its text, and what to do about it. */
 const METER = {
@@ -17,15 +18,20 @@ const METER = {
 
 /* Led.State: what it means, and how the LED shows it. */
 const LED = {
+  "booting": ["ledBooting", "ledColorBooting"],
+  "initialising": ["ledInitialising", "ledColorInitialising"],
   "normal": ["ledNormal", "ledColorNormal"],
   "no-meter-data": ["ledNoMeter", "ledColorNoMeter"],
   "no-ip-address": ["ledNoIp", "ledColorNoIp"],
   "no-data-and-no-ip": ["ledNeither", "ledColorNeither"],
+  "access-point": ["accessPoint", "ledColorAccessPoint"],
+  "access-point-no-data": ["ledAccessPointNoMeter", "ledColorAccessPointNoMeter"],
 };
 
-let state = null;
+/* Button.Last: what it did. */
+const BUTTON = {"soft-reset": "restartNetwork", "access-point": "accessPoint", "factory-reset": "factoryReset"};
 
-const list = (values) => values?.length ? values.join(", ") : t("none");
+let state = null;
 
 /* A word of the gateway's that we have no text for is shown as it is. */
 export const meterText = (meter) => METER[meter.State] ? t(METER[meter.State][0]) : meter.Text || meter.State;
@@ -53,22 +59,29 @@ function drawLed(led) {
   for (const node of document.querySelectorAll("[data-led-color]")) setText(node, color ? t(color) : led.Color);
 }
 
-/* The router, and whether it can be reached, where that is known. */
-function gatewayText({Gateway: gateway, GatewayOk: ok}) {
-  if (!gateway) return t("none");
-  return ok == null ? gateway : t(ok ? "gatewayAnswers" : "gatewaySilent", {gateway});
+function buttonText({Pressed: pressed, Last: last, LastAge: age}) {
+  if (pressed) return t("buttonPressed");
+  if (!last) return t("buttonUnused");
+  return `${t(BUTTON[last])}, ${dateTime(new Date(Date.now() - age * 1000))}`;
 }
 
-function drawNetwork({Link: link, Network: network}) {
-  byId("unmanaged").hidden = network.Managed !== false;
-  setFacts(byId("network-now"), [
-    [t("activeInterface").replace(/\s*:$/, ""), link.Interface ?? t("none")],
-    [t("hostName"), network.HostName ?? t("unknown")],
-    [t("localNames"), list(network.LocalNames)],
-    [t("addresses"), list(network.Addresses)],
-    [t("gateway"), gatewayText(network)],
-    [t("dns"), list(network.DNS)],
-  ]);
+/* A box may have no button, or one that cannot be read. */
+function drawButton(button) {
+  byId("button").hidden = !button;
+  if (button) setText(byId("button").lastElementChild, buttonText(button));
+}
+
+function drawPanel({Led: led, Button: button}) {
+  const problems = [led.Problem, button?.Problem].filter(Boolean);
+  drawLed(led);
+  drawButton(button);
+  byId("panel-problem").hidden = !problems.length;
+  setText(byId("panel-problem"), problems.join("; "));
+}
+
+/* What is wrong with a network that is ours is known. */
+function networkLight(network) {
+  light("Network", network.Ok, network.Managed && network.Ok === false ? networkText(network) : undefined);
 }
 
 function draw() {
@@ -78,13 +91,12 @@ function draw() {
   }
   setText(byId("serial"), state.Serial);
   drawMeter(state.Meter);
-  setText(byId("active-interface"), state.Link.Interface ?? t("none"));
+  setText(byId("active-interface"), interfaceText(state));
   light("Link", state.Link.Ok);
-  light("Network", state.Network.Ok);
+  networkLight(state.Network);
   light("Internet", state.Internet.Ok);
   light("MQTT", state.MQTT.Ok, mqttText(state.MQTT));
-  drawLed(state.Led);
-  drawNetwork(state);
+  drawPanel(state);
 }
 
 export function startStatus() {
