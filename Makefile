@@ -30,7 +30,7 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build configurator run test firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install clean
+.PHONY: help build configurator run test test-box firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -50,11 +50,18 @@ run: build ## try it: a simulated meter, a broker and a live view; Ctrl-C ends i
 test: ## all tests, then again with sanitizers, then a short fuzzing
 	$(need_test)
 	$(call cmake,release,all,-DWERROR=$(WERROR))
-	$(call ctest,release)
+	$(call ctest,release) -LE box
+	$(call ctest,release) -L box
 	$(call cmake,asan,all)
 	$(call ctest,asan)
 	$(call cmake,fuzz,all)
 	$(call ctest,fuzz)
+
+test-box: ## a whole box: among routers and chargers, and in an emulated PC with radios, button and lights: five minutes
+	$(call need,test,python3 qemu-system-x86_64 busybox cpio depmod NetworkManager wpa_supplicant hostapd dnsmasq dbus-daemon \
+		avahi-daemon iw ip nft curl mbpoll,$(libraries))
+	$(call cmake,release,smart-connect,-DWERROR=$(WERROR))
+	$(call ctest,release) -L box
 
 firmware: ## the P1MB's firmware for each board: build/firmware/p1mb-BOARD.elf, .bin, .hex
 	$(call need,firmware,arm-none-eabi-gcc python3)

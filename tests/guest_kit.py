@@ -1,5 +1,7 @@
-"""A small machine of our own, for what needs real UARTs: QEMU's PC with three 16550A, Debian's kernel, busybox
-and the program.  It boots in about two seconds, without KVM.
+"""Small machines of our own: QEMU's PC with Debian's kernel; it boots in seconds, without KVM.  Its first serial port is
+a console: our commands go in, their output comes out.
+
+Guest is the one with real UARTs: three 16550A, busybox and the program.
 
     ttyS0  console  our commands go in, their output comes out
     ttyS1  line     RS485: the test is at the other end
@@ -7,12 +9,17 @@ and the program.  It boots in about two seconds, without KVM.
 """
 import contextlib
 import json
+import lzma
+import os
 import pathlib
 import platform
 import re
 import shutil
 import socket
+import struct
 import subprocess
+import tempfile
+import time
 
 import pytest
 
@@ -21,6 +28,10 @@ from harness import DEADLINE, PROGRAM, Process
 RECIPE = pathlib.Path(__file__).resolve().parent / "guest"
 PORTS = {"console": 0x3F8, "line": 0x2F8, "meter": 0x3E8}  # the first is ttyS0
 TOOLS = ("qemu-system-x86_64", "busybox", "cpio")
+# On a busy machine the emulated timer may be late when the kernel tries it.
+CMDLINE = "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off no_timer_check tsc=reliable"
+SETUP_SECTORS, PAYLOAD = 0x1F1, 0x248  # in the header of a kernel's image: linux/Documentation/arch/x86/boot.rst
+XZ_MAGIC = b"\xFD7zXZ\0"
 BAUD_BASE = 115200  # of the UART: the speed at divisor 1
 
 # Registers of a 16550A, as offsets, and their bits.
@@ -29,17 +40,36 @@ LCR_EIGHT_BITS, LCR_TWO_STOPS, LCR_PARITY, LCR_EVEN, LCR_DIVISOR = 0x03, 0x04, 0
 MCR_RTS = 0x02
 
 
-def kernel():
-    """The path of the guest's kernel; skips where no guest can be."""
-    if platform.machine() != "x86_64":
-        pytest.skip(f"the guest is an x86-64 machine, the program here is not: {platform.machine()}")
-    lacking = [tool for tool in TOOLS if not shutil.which(tool)]
+def need(tools):
+    """Skips where one is missing."""
+    lacking = [tool for tool in tools if not shutil.which(tool)]
     if lacking:
         pytest.skip(f"no {', '.join(lacking)}: run ./bootstrap test")
-    done = subprocess.run([RECIPE / "kernel"], capture_output=True, text=True, check=False)
+
+
+def kernel(flavour):
+    """The folder with the guest's kernel (see guest/kernel); skips where no guest can be."""
+    if platform.machine() != "x86_64":
+        pytest.skip(f"the guest is an x86-64 machine, the program here is not: {platform.machine()}")
+    need(TOOLS)
+    done = subprocess.run([RECIPE / "kernel", flavour], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(done.stderr.strip())
-    return done.stdout.strip()
+    return pathlib.Path(done.stdout.strip())
+
+
+def unpacked(vmlinuz):
+    """A kernel without its wrapping, which takes an emulator seconds to unpack; it stays beside it."""
+    vmlinux, image = vmlinuz.with_name("vmlinux"), vmlinuz.read_bytes()
+    start, length = struct.unpack_from("<II", image, PAYLOAD)
+    start += 512 * (1 + image[SETUP_SECTORS])
+    if not image.startswith(XZ_MAGIC, start):
+        return vmlinuz
+    if not vmlinux.exists():
+        with tempfile.NamedTemporaryFile(dir=vmlinuz.parent, delete=False) as out:
+            out.write(lzma.LZMADecompressor().decompress(image[start:start + length]))
+        os.replace(out.name, vmlinux)
+    return vmlinux
 
 
 def libraries(program):
@@ -48,14 +78,15 @@ def libraries(program):
     return re.findall(r"(/\S+) \(0x", done.stdout)
 
 
-def make_initramfs(folder, extra):
-    """Packs busybox, the program and `extra`, path in the guest -> file here."""
+def make_initramfs(folder, files, empty=()):
+    """Packs busybox, the console's loop and `files`, path in the guest -> file here; and folders that are empty."""
     busybox = shutil.which("busybox")
-    files = {"/init": RECIPE / "init", "/bin/busybox": busybox, "/bin/smart-connect": PROGRAM, **extra}
-    files |= {path: path for program in (busybox, PROGRAM) for path in libraries(program)}
+    files = {"/bin/busybox": busybox, "/console": RECIPE / "console", **files}
+    programs = [outside for inside, outside in files.items() if inside.startswith("/bin/")]
+    files |= {path: path for program in programs for path in libraries(program)}
     tree = folder / "initramfs"
-    for empty in ("dev", "proc", "tmp"):
-        (tree / empty).mkdir(parents=True)
+    for name in ("dev", "proc", "tmp", *empty):
+        (tree / name).mkdir(parents=True)
     for inside, outside in files.items():
         link = tree / inside.lstrip("/")
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +97,57 @@ def make_initramfs(folder, extra):
         subprocess.run(["cpio", "--quiet", "-o", "-L", "-H", "newc"], cwd=tree, input=names.encode(), stdout=out,
                        check=True)
     return packed
+
+
+class Machine(Process):
+    """A guest, up.  `ends` are our ends of its QEMU's sockets: the console, and what else the options name."""
+    patience = DEADLINE  # seconds that a command may take
+
+    def __init__(self, folder, name, image, initramfs, options, sockets=(), seconds=4 * DEADLINE):
+        """`image`: the folder of kernel().  `sockets`: ids of chardevs that the options use.  `seconds` to boot."""
+        pairs = {name: socket.socketpair() for name in ("console", *sockets)}
+        self.ends = {name: pair[0] for name, pair in pairs.items()}
+        command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                   "-M", "pc", "-accel", "tcg", "-cpu", "max", "-kernel", unpacked(image / "vmlinuz"), "-initrd", initramfs,
+                   "-append", CMDLINE]
+        for chardev, pair in pairs.items():
+            command += ["-chardev", f"socket,id={chardev},fd={pair[1].fileno()}"]
+        command += ["-device", "isa-serial,index=0,chardev=console", *options]
+        super().__init__(folder, name, command, pass_fds=[pair[1].fileno() for pair in pairs.values()])
+        for end, far in pairs.values():
+            far.close()
+            end.settimeout(DEADLINE)
+        self.heard(rb"guest is up\n", seconds)
+
+    def heard(self, pattern, seconds=DEADLINE):
+        """What the console says up to a pattern: the match."""
+        said, end = b"", time.monotonic() + seconds
+        while not (match := re.search(pattern, said)):
+            self.ends["console"].settimeout(max(0.001, end - time.monotonic()))
+            try:
+                more = self.ends["console"].recv(65536)
+            except TimeoutError:
+                more = b""
+            assert more, f"the guest ends or hangs after {said.decode(errors='replace')!r}; {self.stderr()}"
+            said += more
+        return match
+
+    def run(self, command, seconds=None):
+        """Runs one line in the guest's shell: its exit status, and what it says."""
+        self.ends["console"].sendall(command.encode() + b"\n")
+        said, status = self.heard(rb"(?s)^(.*)exit (\d+)\n$", seconds or self.patience).groups()
+        return int(status), said.decode(errors="replace")
+
+    def shell(self, command, seconds=None):
+        """Runs one line in the guest's shell; what it says.  It must succeed."""
+        status, said = self.run(command, seconds)
+        assert status == 0, f"{command}: exit {status}: {said}"
+        return said
+
+    def off(self):
+        self.end()
+        for end in self.ends.values():
+            end.close()
 
 
 class Monitor:
@@ -136,58 +218,25 @@ class Uart:
         self.monitor.call("chardev-send-break", id=self.name)
 
 
-class Guest(Process):
-    """The machine, up.  `ends` are our ends of its serial lines."""
+class Guest(Machine):
+    """The machine with real UARTs."""
 
     def __init__(self, folder, extra):
         """`extra`: further files, path in the guest -> file here."""
-        image = kernel()
-        pairs = {name: socket.socketpair() for name in (*PORTS, "monitor")}
-        self.ends = {name: pair[0] for name, pair in pairs.items()}
+        image = kernel("cloud")
+        files = {"/init": RECIPE / "init", "/bin/smart-connect": PROGRAM, **extra}
         self.trace = folder / "trace"
-        command = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "160",
-                   "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   "-kernel", image, "-initrd", make_initramfs(folder, extra),
-                   "-append", "console=ttyS0 quiet loglevel=1 panic=-1",
-                   "-mon", "chardev=monitor,mode=control", "-trace", "serial_write", "-D", self.trace]
-        for name, pair in pairs.items():
-            command += ["-chardev", f"socket,id={name},fd={pair[1].fileno()}"]
+        options = ["-m", "160", "-mon", "chardev=monitor,mode=control",
+                   "-trace", "serial_write", "-D", self.trace]
         for number, name in enumerate(PORTS):
-            command += ["-device", f"isa-serial,index={number},chardev={name}"]
-        super().__init__(folder, "guest", command, pass_fds=[pair[1].fileno() for pair in pairs.values()])
-        for end, far in pairs.values():
-            far.close()
-            end.settimeout(DEADLINE)
+            if name != "console":
+                options += ["-device", f"isa-serial,index={number},chardev={name}"]
+        super().__init__(folder, "guest", image, make_initramfs(folder, files), options,
+                         [name for name in (*PORTS, "monitor") if name != "console"])
         self.monitor = Monitor(self.ends["monitor"])
         self.uarts = {name: Uart(self.monitor, name) for name in PORTS}
-        self.heard(rb"guest is up\n", 4 * DEADLINE)
-
-    def heard(self, pattern, seconds=DEADLINE):
-        """What the console says up to a pattern: the match."""
-        said = b""
-        self.ends["console"].settimeout(seconds)
-        while not (match := re.search(pattern, said)):
-            try:
-                more = self.ends["console"].recv(65536)
-            except TimeoutError:
-                more = b""
-            assert more, f"the guest ends or hangs after {said.decode(errors='replace')!r}; {self.stderr()}"
-            said += more
-        return match
-
-    def shell(self, command, seconds=DEADLINE):
-        """Runs one line in the guest's shell; what it says.  It must succeed."""
-        self.ends["console"].sendall(command.encode() + b"\n")
-        said, status = self.heard(rb"(?s)^(.*)exit (\d+)\n$", seconds).groups()
-        assert status == b"0", f"{command}: exit {status.decode()}: {said.decode()}"
-        return said.decode()
 
     def writes(self, skip=0):
         """What the guest wrote to its UARTs since boot, but for the first `skip`: (register, value) each."""
         found = re.findall(r"addr 0x(\w+) val 0x(\w+)", self.trace.read_text())
         return [(int(register, 16), int(value, 16)) for register, value in found[skip:]]
-
-    def off(self):
-        self.end()
-        for end in self.ends.values():
-            end.close()

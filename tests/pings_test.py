@@ -11,53 +11,32 @@ import ctypes
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import time
 
 import pytest
 
+from box_kit import Place, Refused, cable, command, obstacle
 from harness import LIBC, wait_until
 from page_kit import Events, metric
 from page_kit import fixture_box  # noqa: F401
 
 PERIOD = 3  # seconds
-CLONE_NEWNS, CLONE_NEWNET, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x40000000, 0x1000, 0x4000, 0x40000
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 OPEN, CLOSED = "0 2147483647", "1 0"  # ping_group_range: everybody, nobody
 ROUTER, ROUTER6, FAR, FAR6 = "192.0.2.1", "fd00:1::1", "198.51.100.9", "fd00:2::9"
 
 
 # --- namespaces --------------------------------------------------------------------------------
 
-class Refused(Exception):
-    """A command failed."""
-
-
-def command(*arguments, text=None):
-    done = subprocess.run(arguments, input=text, capture_output=True, text=True, timeout=15, check=False)
-    if done.returncode != 0:
-        raise Refused(f"{' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
-
-
-class Place:
-    """A network namespace."""
-
-    def __init__(self, name):
-        self.name = f"sc-reach-{os.getpid()}-{name}"
-        command("ip", "netns", "add", self.name)
-        self.fd = os.open(f"/run/netns/{self.name}", os.O_RDONLY | os.O_CLOEXEC)
-        self.ip("link", "set", "lo", "up")
-
-    def ip(self, *arguments):
-        return command("ip", "-n", self.name, *arguments)
+class Spot(Place):
+    """A namespace with filters and settings."""
 
     def nft(self, rules):
-        return command("ip", "netns", "exec", self.name, "nft", "-f", "-", text=rules)
+        return command(*self.prefix, "nft", "-f", "-", text=rules)
 
     def drop(self, what):
         """From now on it is deaf to these packets."""
@@ -67,26 +46,11 @@ class Place:
         with self.inside():
             pathlib.Path("/proc/sys/net", path).write_text(f"{value}\n", encoding="ascii")
 
-    @contextlib.contextmanager
-    def inside(self):
-        """This thread is there meanwhile."""
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        assert LIBC.setns(self.fd, CLONE_NEWNET) == 0
-        try:
-            yield self
-        finally:
-            assert LIBC.setns(before, CLONE_NEWNET) == 0
-            os.close(before)
-
     def counter(self, name):
         """Packets of a named counter."""
-        found = json.loads(command("ip", "netns", "exec", self.name, "nft", "-j", "list", "counters"))
+        found = json.loads(command(*self.prefix, "nft", "-j", "list", "counters"))
         return next(c["counter"]["packets"] for c in found["nftables"]
                     if "counter" in c and c["counter"]["name"] == name)
-
-    def close(self):
-        os.close(self.fd)
-        command("ip", "netns", "del", self.name)
 
 
 COUNTERS = """table inet seen {
@@ -124,12 +88,12 @@ class Net:
             raise
 
     def place(self, name):
-        self.places.append(Place(name))
+        self.places.append(Spot(f"reach-{name}"))
         return self.places[-1]
 
     def wire(self, a, b, name, number):
         """A cable between two places, with link-local addresses alone."""
-        a.ip("link", "add", name, "type", "veth", "peer", "name", name, "netns", b.name)
+        cable(a, b, name, name)
         for place in (a, b):
             place.setting(f"ipv6/conf/{name}/addr_gen_mode", 1)
             place.ip("link", "set", name, "up")
@@ -159,28 +123,21 @@ class Net:
             place.close()
 
 
-def obstacle():
-    """Why there can be no namespaces here; None: they can."""
-    if os.geteuid() != 0:
-        return "needs root"
-    missing = [tool for tool in ("ip", "nft") if not shutil.which(tool)]
-    if missing:
-        return f"needs {' and '.join(missing)}"
-    try:
-        place = Place("trial")
-    except Refused as problem:
-        return f"no network namespaces: {problem}"
-    try:
-        place.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
-        place.nft(COUNTERS)
-    except Refused as problem:
-        return f"no virtual cables or filters: {problem}"
-    finally:
-        place.close()
-    return None
+def obstacle_here():
+    """As obstacle(), with filters."""
+    found = obstacle("nft")
+    if found is None:
+        place = Spot("trial")
+        try:
+            place.nft(COUNTERS)
+        except Refused as problem:
+            found = f"no filters: {problem}"
+        finally:
+            place.close()
+    return found
 
 
-OBSTACLE = obstacle()
+OBSTACLE = obstacle_here()
 pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
 
 

@@ -283,6 +283,7 @@ EVERYTHING = {
     "WiFi": {"IpMode": "Static", "StaticIPv4": {"IpAddress": "10.0.0.9", "Netmask": "8", "Gateway": "10.0.0.1",
                                                 "DNS": "10.0.0.2"},
              "ConnectionData": {"WiFiSSID": "caf\u00e9 \U0001f600", "WiFiPassword": "p a s s \"\\"}},
+    "Network": {"Rollback": False},
     "Internet": {"PingTarget": "127.0.0.1"},
     "MQTT": {"Enabled": False, "Broker": "mqtt://127.0.0.1:1", "Site": "h\u00e8m", "Username": "\u00fcser",
              "Password": "p\u00e4ss \u20ac", "Keepalive": 77, "CA": "sha256:" + "5a" * 32, "Publish": "change",

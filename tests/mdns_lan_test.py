@@ -1,107 +1,45 @@
 """The box is found by name: two machines on one link, each with a system bus and an Avahi of its own, in namespaces.
 Needs root for these."""
 import contextlib
-import json
-import os
 import re
-import shutil
 import signal
-import subprocess
 import time
 
 import pytest
 
-from harness import Process, wait_until
+from box_kit import Machine, Page, Refused, cable, obstacle
+from harness import wait_until
 from https_client import login_of
 
 SHARED = "smart-connect.local"
 SERIALS = {"a": "00112233AABB", "b": "00112233CCDD"}
 TYPES = ("_http._tcp", "_https._tcp", "_modbus._tcp")
-TOOLS = ("avahi-daemon", "avahi-browse", "avahi-resolve", "dbus-daemon", "ip", "curl")
+OBSTACLE = obstacle("avahi-daemon", "avahi-browse", "avahi-resolve", "dbus-daemon", "curl")
 
-pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces"),
-              pytest.mark.skipif(not all(map(shutil.which, TOOLS)),
-                                 reason=f"needs {', '.join(TOOLS)}: run ./bootstrap test")]
-
-BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path={path}</listen>
-<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy>
-</busconfig>
-"""
-AVAHI = """[server]
-host-name=host-{name}
-use-ipv4=yes
-use-ipv6=yes
-allow-interfaces=eth0
-[publish]
-publish-workstation=no
-[rlimits]
-"""
-
-
-def sh(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
 
 
 def own_name(name):
     return f"smart-connect-{SERIALS[name].lower()}.local"
 
 
-class Machine:
-    """A network namespace with one card, 10.79.0.N and fd79::N, and what Debian runs in it."""
+class Host(Machine):
+    """A machine with one card, 10.79.0.N and fd79::N."""
 
     def __init__(self, folder, name, number):
-        self.folder, self.name, self.number = folder / name, name, number
-        self.folder.mkdir()
-        self.namespace = f"sc-mdns-{name}-{os.getpid()}"
-        self.inside = ("ip", "netns", "exec", self.namespace)
-        self.env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
+        super().__init__(folder, name)
         self.address, self.address6 = f"10.79.0.{number}", f"fd79::{number}"
-        self.processes, self.bus, self.avahi = [], None, None
-        sh("ip", "netns", "add", self.namespace)
 
     def start(self):
-        sh("ip", "-n", self.namespace, "link", "set", "lo", "up")
-        sh("ip", "-n", self.namespace, "address", "add", f"{self.address}/24", "dev", "eth0")
-        with contextlib.suppress(subprocess.CalledProcessError):  # without IPv6
-            sh("ip", "-n", self.namespace, "address", "add", f"{self.address6}/64", "dev", "eth0", "nodad")
-        sh("ip", "-n", self.namespace, "link", "set", "eth0", "up", "multicast", "on")
+        self.ip("address", "add", f"{self.address}/24", "dev", "eth0")
+        with contextlib.suppress(Refused):  # without IPv6
+            self.ip("address", "add", f"{self.address6}/64", "dev", "eth0", "nodad")
+        self.ip("link", "set", "eth0", "up", "multicast", "on")
         self.start_bus()
         self.start_avahi()
 
     def has_ipv6(self):
-        return self.address6 in sh("ip", "-n", self.namespace, "-6", "address", "show", "dev", "eth0")
-
-    def process(self, what, command):
-        one = Process(self.folder, f"{what}-{len(self.processes)}", [*self.inside, *command],
-                      env={**os.environ, **self.env})
-        self.processes.append(one)
-        return one
-
-    def start_bus(self):
-        config = self.folder / "bus.conf"
-        config.write_text(BUS.format(path=self.folder / "bus"))
-        self.bus = self.process("bus", ["dbus-daemon", "--nofork", "--nopidfile", f"--config-file={config}"])
-        wait_until((self.folder / "bus").exists, "the bus")
-
-    def start_avahi(self):
-        """With a /run of its own, where its files are."""
-        config = self.folder / "avahi.conf"
-        config.write_text(AVAHI.format(name=self.name))
-        self.avahi = self.process("avahi", [
-            "unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && exec "$@"', "sh",
-            "avahi-daemon", "-f", str(config), "--no-drop-root", "--no-chroot", "--no-proc-title", "--no-rlimits"])
-        wait_until(lambda: "startup complete" in self.avahi.stderr(), f"Avahi: {self.avahi.stderr()}")
-
-    def run(self, *command):
-        return subprocess.run([*self.inside, *command], env={**os.environ, **self.env}, capture_output=True, text=True,
-                              timeout=30, check=False).stdout
-
-    def resolve(self, name, family=4):
-        """The address that this machine finds under a name; "": none."""
-        found = self.run("avahi-resolve", f"-{family}", "-n", name).split()
-        return found[1] if len(found) > 1 else ""
+        return self.address6 in self.ip("-6", "address", "show", "dev", "eth0")
 
     def services(self, kind, *options):
         """The fields that avahi-browse shows of each service this machine finds."""
@@ -118,40 +56,20 @@ class Machine:
         return {fields[3]: (fields[6], int(fields[8]), re.findall(r'"([^"]*)"', fields[9]))
                 for fields in self.services(kind, "-r") if fields[0] == "="}
 
-    def curl(self, machine, name, url, *options):
-        """What the other machine answers under a name, which is looked up here."""
-        address = self.resolve(name)
-        port = {"http": 80, "https": 443}[url]
-        return self.run("curl", "-sk", "--max-time", "10", "--resolve", f"{name}:{port}:{address}",
-                        f"{url}://{name}/{machine}", *options)
-
-    def close(self):
-        for one in reversed(self.processes):
-            one.end(signal.SIGKILL)
-        with contextlib.suppress(subprocess.CalledProcessError):
-            sh("ip", "netns", "del", self.namespace)
-
 
 @pytest.fixture(scope="module")
 def lan(tmp_path_factory):
     """Machines a and b."""
-    machines = {}
-    try:
+    folder = tmp_path_factory.mktemp("lan")
+    with contextlib.ExitStack() as stack:
+        machines = {}
         for number, name in enumerate("ab", 1):
-            machines[name] = Machine(tmp_path_factory.mktemp("lan"), name, number)
-        sh("ip", "-n", machines["a"].namespace, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns",
-           machines["b"].namespace)
-    except (subprocess.CalledProcessError, FileNotFoundError) as e:
-        for one in machines.values():
-            one.close()
-        pytest.skip(f"no network namespaces here: {getattr(e, 'stderr', e)}")
-    try:
+            machines[name] = Host(folder, name, number)
+            stack.callback(machines[name].close)
+        cable(*machines.values())
         for one in machines.values():
             one.start()
         yield machines
-    finally:
-        for one in machines.values():
-            one.close()
 
 
 @pytest.fixture
@@ -160,7 +78,7 @@ def start(gateway, tmp_path, lan):
     def one(name, *options, env=None):
         machine = lan[name]
         return gateway("sim:dsmr50", "--serial", SERIALS[name], "--state", str(tmp_path / f"state-{name}"), "--http",
-                       "80", "--https", "443", *options, modbus="502", prefix=machine.inside,
+                       "80", "--https", "443", *options, modbus="502", prefix=machine.prefix,
                        env={**machine.env, **(env or {})})
     return one
 
@@ -184,7 +102,7 @@ def test_a_box_is_found_by_name_and_its_page_opens(lan, start):
         wait_until(lambda: lan["b"].resolve(name) == lan["a"].address, f"{name} on b")
         if lan["a"].has_ipv6():
             wait_until(lambda: lan["b"].resolve(name, 6) == lan["a"].address6, f"{name} on b by IPv6")
-        assert "https://" in lan["b"].curl("", name, "http"), "the landing page"
+        assert "https://" in lan["b"].curl(f"http://{name}/"), "the landing page"
     common = ["product=Smart Connect", f"serial={SERIALS['a']}", "txtvers=1"]
     for kind, port, text in zip(TYPES, (80, 443, 502), ("path=/", "path=/", "map=PhoenixContact-EMPro")):
         found = wait_until(lambda: lan["b"].details(kind), f"{kind} on b")
@@ -198,12 +116,9 @@ def test_what_is_changed_on_the_page_is_told_anew(lan, start, tmp_path):
     server = start("a")
     found_as(server, own_name("a"))
     found_as(server, SHARED)
-    login = ("-u", "user:" + login_of(tmp_path / "state-a"))
-    state = json.loads(lan["b"].curl("api/v1/status", SHARED, "https", *login))
-    assert state["State"]["Network"]["LocalNames"] == [SHARED, own_name("a")]
-    lan["b"].curl("api/v1/config", SHARED, "https", *login, "-X", "PATCH", "-H",
-                  "Content-Type: application/merge-patch+json", "-d",
-                  '{"Modbus":{"Port":1503},"MeterType":"Eastron-SDM630"}')
+    user = Page(lan["b"], SHARED, login_of(tmp_path / "state-a"))
+    assert user.state()["Network"]["LocalNames"] == [SHARED, own_name("a")]
+    assert user.change({"Modbus": {"Port": 1503}, "MeterType": "Eastron-SDM630"}).status == 200
 
     def told():
         _, port, texts = lan["b"].details("_modbus._tcp").get(f"Smart Connect {SERIALS['a']}", ("", 0, []))
@@ -214,14 +129,13 @@ def test_what_is_changed_on_the_page_is_told_anew(lan, start, tmp_path):
 def test_addresses_that_come_and_go_are_told(lan, start):
     found_as(start("a"), SHARED)
     wait_until(lambda: lan["b"].resolve(SHARED) == lan["a"].address, "the name on b")
-    card = ("ip", "-n", lan["a"].namespace, "address")
-    sh(*card, "del", f"{lan['a'].address}/24", "dev", "eth0")
-    sh(*card, "add", "10.79.0.77/24", "dev", "eth0")
+    lan["a"].ip("address", "del", f"{lan['a'].address}/24", "dev", "eth0")
+    lan["a"].ip("address", "add", "10.79.0.77/24", "dev", "eth0")
     try:
         wait_until(lambda: lan["b"].resolve(SHARED) == "10.79.0.77", "the new address", 30)
     finally:
-        sh(*card, "del", "10.79.0.77/24", "dev", "eth0")
-        sh(*card, "add", f"{lan['a'].address}/24", "dev", "eth0")
+        lan["a"].ip("address", "del", "10.79.0.77/24", "dev", "eth0")
+        lan["a"].ip("address", "add", f"{lan['a'].address}/24", "dev", "eth0")
 
 
 @pytest.mark.parametrize("kind, number", [("_http._tcp", signal.SIGTERM), ("_modbus._tcp", signal.SIGKILL)])
@@ -253,13 +167,13 @@ def test_a_second_box_goes_by_its_own_name_until_the_first_is_gone(lan, start):
     found_as(second, own_name("b"))
     second.wait_log(f"mdns: {SHARED} is another box; this one is {own_name('b')}")
     assert lan["b"].resolve(SHARED) == lan["a"].resolve(SHARED) == lan["a"].address
-    assert "https://" in lan["a"].curl("", own_name("b"), "http")
+    assert "https://" in lan["a"].curl(f"http://{own_name('b')}/")
     wait_services(lan["a"], "_https._tcp", [f"Smart Connect {serial}" for serial in SERIALS.values()])
     first.stop()
     wait_services(lan["b"], "_http._tcp", [f"Smart Connect {SERIALS['b']}"])
-    sh("ip", "-n", lan["b"].namespace, "address", "add", "10.79.0.88/24", "dev", "eth0")  # or a minute
+    lan["b"].ip("address", "add", "10.79.0.88/24", "dev", "eth0")  # or a minute
     found_as(second, SHARED)
-    sh("ip", "-n", lan["b"].namespace, "address", "del", "10.79.0.88/24", "dev", "eth0")
+    lan["b"].ip("address", "del", "10.79.0.88/24", "dev", "eth0")
     assert not first.log("is another box")
 
 
@@ -315,6 +229,6 @@ def test_off_means_silent(lan, start):
 
 
 def test_doors_that_nobody_else_can_reach_are_not_told(lan, gateway):
-    server = gateway("sim:dsmr50", prefix=lan["a"].inside, env=lan["a"].env)
+    server = gateway("sim:dsmr50", prefix=lan["a"].prefix, env=lan["a"].env)
     server.stop()
     assert not server.log("mdns:")
