@@ -30,7 +30,7 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build configurator run test test-box firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install clean
+.PHONY: help build configurator run test test-box firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -122,6 +122,14 @@ tidy: ## static analysis of the product's code with clang-tidy
 
 install: build ## install to PREFIX=/usr/local, below DESTDIR
 	cmake --install build --prefix "$(PREFIX)"
+
+deb: ## Debian packages of this machine's architecture: build/deb/*.deb
+	$(call need,deb,gcc cmake ninja pkg-config python3 dh dpkg-buildpackage,$(libraries))
+	@tools/make-deb
+
+sbom: build ## what the programs are made of: build/smart-connect.cdx.json, build/p1mb-config.cdx.json
+	$(call need,run,readelf python3)
+	for p in smart-connect p1mb-config; do tools/make-sbom build/$$p >build/$$p.cdx.json || exit 1; done
 
 clean: ## remove build/
 	rm -rf build

@@ -1,13 +1,13 @@
 # All tests run in the root of the sources, so that they find tests/telegrams and the like.
 pkg_check_modules(cmocka QUIET IMPORTED_TARGET cmocka)
-if(NOT cmocka_FOUND)
+if(NOT cmocka_FOUND AND NOT PROGRAMS_ONLY)
     message(STATUS "no cmocka, so no unit tests: ./bootstrap test brings it")
 endif()
 
 # unit_test(NAME [LIBRARY...]): builds NAME_test.c of this folder with cmocka; ctest label "unit".
 # A NAME may begin with a folder: maps/empro.
 function(unit_test path)
-    if(FUZZ OR NOT cmocka_FOUND)
+    if(FUZZ OR PROGRAMS_ONLY OR NOT cmocka_FOUND)
         return()
     endif()
     get_filename_component(name ${path} NAME)
