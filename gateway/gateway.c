@@ -1,5 +1,6 @@
 #include "gateway_parts.h"
 
+#include "listener.h"
 #include "log.h"
 #include "map_list.h"
 #include "wall_clock.h"
@@ -640,6 +641,7 @@ static void start_api(struct gateway *g)
 bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
     g->owner = (struct settings_owner){.prepare = on_prepare, .undo = on_undo, .apply = on_apply};
+    listener_inherit(&g->loop);
     if (!gateway_open_panel(g, error) || !find_identity(g, error))
         return false;
     settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
@@ -693,6 +695,7 @@ void gateway_close(struct gateway *g)
     meter_close(g->meter);
     worker_drain(&g->loop, LAST_JOBS_MS);
     panel_close(g->panel);
+    listener_disinherit();
     loop_close(&g->loop);
     identity_wipe(&g->identity);
     explicit_bzero(&g->defaults, sizeof g->defaults);

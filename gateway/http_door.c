@@ -1,10 +1,10 @@
 #include "http_door.h"
 
 #include "heap.h"
+#include "listener.h"
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,12 +26,11 @@ struct http_door {
     struct loop *loop;
     struct http_door_settings settings;
     struct MHD_Daemon *daemon;
-    struct loop_fd listening, working;
+    struct listener listener;
+    struct loop_fd working;
     struct loop_timer due, sweep;
-    struct sockaddr_storage bound;
     struct http_connection *entering; /* the place of the socket that is being handed over */
     int runs_without_event;
-    int reserve_fd; /* given up to be able to refuse when descriptors run out */
 };
 
 /* --- the library's turn ----------------------------------------------------------------------- */
@@ -203,19 +202,9 @@ static void admit(struct http_door *d, int fd, const struct sockaddr_storage *ad
     work(d);
 }
 
-static void on_listening(struct loop_fd *watch, uint32_t events)
+static void on_accepted(struct listener *l, int fd, const struct sockaddr_storage *address)
 {
-    struct http_door *d = CONTAINER_OF(watch, struct http_door, listening);
-    struct sockaddr_storage address = {0};
-    socklen_t length = sizeof address;
-    (void)events;
-    int fd = accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        admit(d, fd, &address);
-    } else if (errno == EMFILE || errno == ENFILE) {
-        address_refuse_next(watch->fd, &d->reserve_fd);
-        d->settings.places->refused++;
-    }
+    admit(CONTAINER_OF(l, struct http_door, listener), fd, address);
 }
 
 static void on_sweep(struct loop_timer *timer)
@@ -256,35 +245,13 @@ static bool start_library(struct http_door *d)
     return loop_watch(d->loop, &d->working, EPOLLIN) == 0;
 }
 
-static const char *remedy(int error)
-{
-    return error == EADDRINUSE      ? "another program uses this port"
-           : error == EACCES        ? "ports below 1024 need a privilege; use one above"
-           : error == EADDRNOTAVAIL ? "this machine has no such address"
-                                    : "use ADDR:PORT";
-}
-
 static bool start_listening(struct http_door *d, char error[static HTTP_DOOR_ERROR_MAX])
 {
     const struct http_door_settings *s = &d->settings;
-    socklen_t length;
-    if (!address_parse(s->listen, &d->bound, &length)) {
-        errno = EINVAL;
-        snprintf(error, HTTP_DOOR_ERROR_MAX, "--%s \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT",
-                 s->option, s->listen);
-        return false;
-    }
-    d->listening =
-        (struct loop_fd){.ready = on_listening, .fd = address_listen(&d->bound, length, BACKLOG)};
-    if (d->listening.fd >= 0 && loop_watch(d->loop, &d->listening, EPOLLIN) == 0) {
-        length = sizeof d->bound;
-        getsockname(d->listening.fd, (struct sockaddr *)&d->bound, &length);
+    char why[LISTENER_ERROR_MAX];
+    if (listener_open(&d->listener, d->loop, s->listen, s->option, why))
         return true;
-    }
-    int problem = errno;
-    snprintf(error, HTTP_DOOR_ERROR_MAX, "--%s %.60s: %s; %s", s->option, s->listen,
-             strerror(problem), remedy(problem));
-    errno = problem;
+    snprintf(error, HTTP_DOOR_ERROR_MAX, "--%s %.60s: %s", s->option, s->listen, why);
     return false;
 }
 
@@ -300,8 +267,9 @@ struct http_door *http_door_open(struct loop *l, const struct http_door_settings
     d->settings = *settings;
     d->due.expired = on_due;
     d->sweep.expired = on_sweep;
-    d->listening.fd = d->working.fd = -1;
-    d->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    d->working.fd = -1;
+    d->listener = (struct listener){
+        .accepted = on_accepted, .refused = &settings->places->refused, .backlog = BACKLOG};
     if (start_listening(d, error)) {
         if (start_library(d)) {
             loop_set_timer(l, &d->sweep, SWEEP_MS);
@@ -323,20 +291,16 @@ void http_door_close(struct http_door *d)
         return;
     loop_cancel_timer(d->loop, &d->due);
     loop_cancel_timer(d->loop, &d->sweep);
-    loop_watch(d->loop, &d->listening, 0);
+    listener_close(&d->listener);
     loop_watch(d->loop, &d->working, 0);
-    if (d->listening.fd >= 0)
-        close(d->listening.fd);
     if (d->daemon) {
         MHD_run(d->daemon); /* what was resumed is so after this only */
         MHD_stop_daemon(d->daemon);
     }
-    if (d->reserve_fd >= 0)
-        close(d->reserve_fd);
     free(d);
 }
 
 const struct sockaddr_storage *http_door_bound(const struct http_door *d)
 {
-    return &d->bound;
+    return &d->listener.bound;
 }

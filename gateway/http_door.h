@@ -53,7 +53,7 @@ struct http_door_settings {
     void *tls_context; /* gnutls_session_get_ptr() of a connection's session */
 };
 
-enum { HTTP_DOOR_ERROR_MAX = 240 };
+enum { HTTP_DOOR_ERROR_MAX = 320 };
 
 /* Listens, and serves from now on.  NULL: `error` says why, with errno. */
 struct http_door *http_door_open(struct loop *l, const struct http_door_settings *settings,

@@ -1,10 +1,10 @@
 #include "modbus_tcp.h"
 
 #include "heap.h"
+#include "listener.h"
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -46,10 +46,8 @@ struct modbus_tcp {
     struct loop *loop;
     struct modbus_tcp_settings settings;
     struct modbus_source source;
-    struct loop_fd watch; /* the listening socket */
+    struct listener listener;
     struct loop_timer sweep;
-    int reserve_fd; /* given up to be able to refuse when descriptors run out */
-    struct sockaddr_storage bound;
     struct modbus_tcp_counters counters; /* without the requests of those who are connected */
     char last_refusal[160];
     int64_t refusal_logged_ms; /* 0: never */
@@ -299,62 +297,26 @@ static void admit(struct modbus_tcp *m, int fd, const struct sockaddr_storage *a
     }
 }
 
-static void on_listen(struct loop_fd *watch, uint32_t events)
+static void on_accepted(struct listener *l, int fd, const struct sockaddr_storage *address)
 {
-    struct modbus_tcp *m = CONTAINER_OF(watch, struct modbus_tcp, watch);
-    struct sockaddr_storage address;
-    (void)events;
-    int fd = address_accept(watch->fd, &m->reserve_fd, &address);
-    if (fd >= 0)
-        admit(m, fd, &address);
-    else
-        m->counters.refused += errno == EMFILE || errno == ENFILE;
+    admit(CONTAINER_OF(l, struct modbus_tcp, listener), fd, address);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* Listens there in place of where it listened before.  False with errno: it listens where it did. */
-static bool listen_at(struct modbus_tcp *m, const struct sockaddr_storage *address, socklen_t length)
-{
-    int fd = address_listen(address, length, BACKLOG);
-    if (fd < 0)
-        return false;
-    if (m->watch.fd >= 0) {
-        loop_watch(m->loop, &m->watch, 0);
-        close(m->watch.fd);
-    }
-    m->watch = (struct loop_fd){.ready = on_listen, .fd = fd};
-    length = sizeof m->bound;
-    getsockname(fd, (struct sockaddr *)&m->bound, &length);
-    return loop_watch(m->loop, &m->watch, EPOLLIN) == 0;
-}
-
 static bool start_listening(struct modbus_tcp *m, char error[static MODBUS_TCP_ERROR_MAX])
 {
     const struct modbus_tcp_settings *s = &m->settings;
-    struct sockaddr_storage address;
-    socklen_t length;
-    if (!address_parse(s->listen, &address, &length)) {
-        snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s \"%.60s\": use ADDR:PORT, [IPV6]:PORT or PORT",
-                 s->option, s->listen);
-        return false;
-    }
-    if (listen_at(m, &address, length))
+    char why[LISTENER_ERROR_MAX];
+    if (listener_open(&m->listener, m->loop, s->listen, s->option, why))
         return true;
-    int problem = errno;
-    char remedy[120];
-    address_remedy(problem, s->option, remedy, sizeof remedy);
-    snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s %.60s: %s; %s", s->option, s->listen,
-             strerror(problem), remedy);
-    errno = problem;
+    snprintf(error, MODBUS_TCP_ERROR_MAX, "--%s %.60s: %s", s->option, s->listen, why);
     return false;
 }
 
 bool modbus_tcp_move(struct modbus_tcp *m, int port, char error[static MODBUS_TCP_ERROR_MAX])
 {
-    struct sockaddr_storage address = m->bound;
-    address_set_port(&address, port);
-    if (address_port(&m->bound) == port || listen_at(m, &address, address_length(&address)))
+    if (listener_move(&m->listener, port))
         return true;
     snprintf(error, MODBUS_TCP_ERROR_MAX, "port %d: %s", port,
              errno == EADDRINUSE ? "another program uses it"
@@ -371,8 +333,8 @@ static struct modbus_tcp *allocate(struct loop *l, const struct modbus_tcp_setti
     m->loop = l;
     m->settings = *settings;
     m->sweep.expired = on_sweep;
-    m->watch.fd = -1;
-    m->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    m->listener = (struct listener){
+        .accepted = on_accepted, .refused = &m->counters.refused, .backlog = BACKLOG};
     for (int i = 0; i < MODBUS_CLIENTS_MAX; i++) {
         m->clients[i].watch.fd = -1;
         m->clients[i].server = m;
@@ -427,22 +389,18 @@ void modbus_tcp_close(struct modbus_tcp *m)
         if (m->clients[i].watch.fd >= 0)
             close_client(&m->clients[i]);
     loop_cancel_timer(m->loop, &m->sweep);
-    loop_watch(m->loop, &m->watch, 0);
-    if (m->watch.fd >= 0)
-        close(m->watch.fd);
-    if (m->reserve_fd >= 0)
-        close(m->reserve_fd);
+    listener_close(&m->listener);
     free(m);
 }
 
 void modbus_tcp_address(const struct modbus_tcp *m, char text[static ADDRESS_TEXT_MAX])
 {
-    address_format(&m->bound, text);
+    address_format(&m->listener.bound, text);
 }
 
 int modbus_tcp_port(const struct modbus_tcp *m)
 {
-    return address_port(&m->bound);
+    return address_port(&m->listener.bound);
 }
 
 struct modbus_tcp_counters modbus_tcp_get_counters(const struct modbus_tcp *m)

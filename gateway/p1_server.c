@@ -1,10 +1,10 @@
 #include "p1_server.h"
 
 #include "heap.h"
+#include "listener.h"
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -34,10 +34,8 @@ struct reader {
 
 struct p1_server {
     struct loop *loop;
-    struct loop_fd watch; /* the listening socket */
+    struct listener listener;
     struct loop_timer sweep;
-    int reserve_fd; /* given up to be able to refuse when descriptors run out */
-    struct sockaddr_storage bound;
     struct p1_server_counters counters;
     int64_t refusal_logged_ms; /* 0: never */
     uint64_t number;           /* of telegrams so far */
@@ -221,61 +219,32 @@ static void admit(struct p1_server *s, int fd, const struct sockaddr_storage *ad
     serve(r);
 }
 
-static void on_listen(struct loop_fd *watch, uint32_t events)
+static void on_accepted(struct listener *l, int fd, const struct sockaddr_storage *address)
 {
-    struct p1_server *s = CONTAINER_OF(watch, struct p1_server, watch);
-    struct sockaddr_storage address;
-    (void)events;
-    int fd = address_accept(watch->fd, &s->reserve_fd, &address);
-    if (fd >= 0)
-        admit(s, fd, &address);
-    else
-        s->counters.refused += errno == EMFILE || errno == ENFILE;
+    admit(CONTAINER_OF(l, struct p1_server, listener), fd, address);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static bool start_listening(struct p1_server *s, const char *listen,
-                            char error[static P1_SERVER_ERROR_MAX])
-{
-    struct sockaddr_storage address;
-    socklen_t length;
-    char remedy[160];
-    if (!address_parse(listen, &address, &length)) {
-        snprintf(error, P1_SERVER_ERROR_MAX,
-                 "--p1-out tcp:%.60s: use ADDR:PORT, [IPV6]:PORT or PORT", listen);
-        return false;
-    }
-    s->watch =
-        (struct loop_fd){.ready = on_listen, .fd = address_listen(&address, length, BACKLOG)};
-    length = sizeof s->bound;
-    if (s->watch.fd >= 0 && getsockname(s->watch.fd, (struct sockaddr *)&s->bound, &length) == 0 &&
-        loop_watch(s->loop, &s->watch, EPOLLIN) == 0)
-        return true;
-    int problem = errno;
-    address_remedy(problem, "p1-out", remedy, sizeof remedy);
-    snprintf(error, P1_SERVER_ERROR_MAX, "--p1-out tcp:%.60s: %s; %s", listen, strerror(problem),
-             remedy);
-    return false;
-}
-
 struct p1_server *p1_server_open(struct loop *l, const char *listen,
                                  char error[static P1_SERVER_ERROR_MAX])
 {
+    char why[LISTENER_ERROR_MAX];
     struct p1_server *s = heap_new(sizeof *s);
     if (!s) {
         snprintf(error, P1_SERVER_ERROR_MAX, "out of memory");
         return NULL;
     }
     s->loop = l;
-    s->watch.fd = -1;
+    s->listener = (struct listener){
+        .accepted = on_accepted, .refused = &s->counters.refused, .backlog = BACKLOG};
     s->sweep.expired = on_sweep;
-    s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     for (struct reader *r = s->readers; r < s->readers + P1_READERS_MAX; r++) {
         r->watch.fd = -1;
         r->server = s;
     }
-    if (!start_listening(s, listen, error)) {
+    if (!listener_open(&s->listener, l, listen, "p1-out", why)) {
+        snprintf(error, P1_SERVER_ERROR_MAX, "--p1-out tcp:%.60s: %s", listen, why);
         p1_server_close(s);
         return NULL;
     }
@@ -291,17 +260,13 @@ void p1_server_close(struct p1_server *s)
         if (r->watch.fd >= 0)
             close_reader(r);
     loop_cancel_timer(s->loop, &s->sweep);
-    loop_watch(s->loop, &s->watch, 0);
-    if (s->watch.fd >= 0)
-        close(s->watch.fd);
-    if (s->reserve_fd >= 0)
-        close(s->reserve_fd);
+    listener_close(&s->listener);
     free(s);
 }
 
 void p1_server_address(const struct p1_server *s, char text[static ADDRESS_TEXT_MAX])
 {
-    address_format(&s->bound, text);
+    address_format(&s->listener.bound, text);
 }
 
 int p1_server_readers(const struct p1_server *s)
