@@ -1,6 +1,7 @@
 /* gateway_network.c - the network among the other modules: settings that are taken back, users that are gone. */
 #include "gateway_parts.h"
 
+#include "forwarding.h"
 #include "log.h"
 #include "network_trial.h"
 
@@ -47,7 +48,7 @@ bool gateway_open_network(struct gateway *g)
                                               .ethernet = o->ethernet,
                                               .wifi = o->wifi,
                                               .state_dir = o->state,
-                                              .forwarding = "/proc/sys/net/ipv4/ip_forward",
+                                              .forwards = forwarding_is_on,
                                               .config = &g->settings.now,
                                               .usual = &g->defaults,
                                               .identity = &g->identity};

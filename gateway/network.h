@@ -64,7 +64,7 @@ struct network_settings {
     bool managed;
     const char *ethernet, *wifi; /* network cards; "": the first of its kind */
     const char *state_dir;
-    const char *forwarding;              /* the kernel's file that says whether it forwards IPv4 */
+    bool (*forwards)(void); /* the kernel passes packets on between networks: forwarding_is_on */
     const struct config *config, *usual; /* now, and the defaults */
     const struct identity *identity;
 };

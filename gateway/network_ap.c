@@ -22,22 +22,11 @@ static void fail_access_point(struct network *n, const char *why)
     network_end_access_point(n, why);
 }
 
-/* The kernel's own word: NetworkManager lets it forward for a shared network, a script of ours (docs/operations.md)
- * forbids that before the access point is up. */
-static bool kernel_routes(const struct network *n)
-{
-    char value = '1';
-    FILE *f = fopen(n->settings.forwarding, "re");
-    if (f && fread(&value, 1, 1, f) != 1)
-        value = '1';
-    if (f)
-        fclose(f);
-    return value != '0';
-}
-
+/* NetworkManager lets the kernel forward for a shared network, a script of ours (docs/operations.md) forbids that
+ * before the access point is up. */
 static void open_access_point(struct network *n)
 {
-    if (kernel_routes(n)) {
+    if (n->settings.forwards()) {
         fail_access_point(n, "the access point would route into the network: NetworkManager lacks "
                              "the script 90-smart-connect");
         return;

@@ -282,12 +282,9 @@ void network_kit_pass(int64_t ms)
     loop_kit_run(&kit.loop, ms);
 }
 
-void network_kit_forward(const char *text)
+static bool forwards(void)
 {
-    if (text)
-        assert_true(atomic_file_write(folder, "ip_forward", text, strlen(text)));
-    else
-        assert_true(atomic_file_remove(folder, "ip_forward"));
+    return kit.forwards;
 }
 
 void network_kit_expect_state(enum network_state state, const char *problem)
@@ -321,7 +318,6 @@ static struct nm_card idle_card(const char *name)
 
 int network_kit_begin(void **unused)
 {
-    static char forwarding[ATOMIC_FILE_PATH_MAX];
     struct options options;
     (void)unused;
     options_defaults(&options);
@@ -330,16 +326,14 @@ int network_kit_begin(void **unused)
     kit.config = usual;
     kit.card[INTERFACE_ETHERNET] = idle_card("eth0");
     kit.card[INTERFACE_WIFI] = idle_card("wlan0");
-    snprintf(forwarding, sizeof forwarding, "%s", path_of("ip_forward"));
     kit.settings = (struct network_settings){.managed = true,
                                              .ethernet = "eth0",
                                              .wifi = "",
                                              .state_dir = "",
-                                             .forwarding = forwarding,
+                                             .forwards = forwards,
                                              .config = &kit.config,
                                              .usual = &usual,
                                              .identity = &kit.identity};
-    network_kit_forward("0");
     journal_forget();
     return loop_init(&kit.loop);
 }

@@ -18,6 +18,7 @@ struct network_kit {
     struct network_settings settings;
     struct config config, before; /* now; what is to hold again */
     bool held;                    /* no change may be saved */
+    bool forwards;                /* as the kernel says */
     struct identity identity;
     /* NetworkManager */
     struct nm_owner *nm_owner;
@@ -76,9 +77,6 @@ void network_kit_take_back(bool saved);
 
 /* Somebody uses the page from there. */
 void network_kit_reach(const char *from);
-
-/* What the kernel says: '0' or '1'; NULL: nothing. */
-void network_kit_forward(const char *text);
 
 /* Fails unless these are told. */
 void network_kit_expect_state(enum network_state state, const char *problem);

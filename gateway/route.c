@@ -98,10 +98,10 @@ static void add_scope(struct route *r)
 bool route_default(struct route *r)
 {
     memset(r, 0, sizeof *r);
-    read_table("/proc/net/route", r, route_take_ipv4);
+    read_table("/proc/self/net/route", r, route_take_ipv4);
     if (r->router.ss_family != AF_UNSPEC)
         return true;
-    read_table("/proc/net/ipv6_route", r, route_take_ipv6);
+    read_table("/proc/self/net/ipv6_route", r, route_take_ipv6);
     if (r->router.ss_family == AF_UNSPEC)
         return false;
     add_scope(r);
