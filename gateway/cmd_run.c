@@ -195,6 +195,11 @@ static bool refuse_file(const char *option, const char *path, const char *proble
 static bool make_defaults(struct gateway *g)
 {
     const struct options *o = &g->options;
+    char error[OPTION_ERROR_MAX];
+    if (!options_find_credentials(&g->options, error)) {
+        (void)command_usage_error("run", "%s", error);
+        return false;
+    }
     config_defaults(&g->defaults, o);
     const char *problem = read_password(o->mqtt_password_file, g->defaults.mqtt_password);
     if (!problem && o->mqtt_password_file[0] && !o->mqtt_username[0])

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "choices.h"
+#include "credential.h"
 #include "identity.h"
 #include "map_list.h"
 #include "modbus_listeners.h"
@@ -129,6 +130,12 @@ static bool check_serial(const char *text, char *error)
     return false;
 }
 
+/* Of all that can be a secret of systemd's: whether it is there shows when the gateway runs. */
+static bool check_secret(const char *text, char *error)
+{
+    return !credential_is_one(text) || credential_check(text, error);
+}
+
 /* clang-format off */
 #define OFFSET(field) .offset = offsetof(struct options, field)
 #define TEXT(field, test) OFFSET(field), .type = OPTION_TEXT, .check = (test)
@@ -195,12 +202,14 @@ const struct option_row option_rows[] = {
     {"mqtt", "mqtt-username", "NAME", "",
      "empty = the device certificate says who we are, where there is TLS", TEXT(mqtt_username, NULL)},
     {"mqtt", "mqtt-password-file", "PATH", "",
-     "file whose first line is the password", TEXT(mqtt_password_file, NULL)},
+     "file whose first line is the password; or credential:NAME, which systemd\n"
+     "hands over from /etc/smart-connect/credentials", TEXT(mqtt_password_file, check_secret)},
     {"mqtt", "mqtt-keepalive", "S", "30",
      "seconds; also how soon a dead connection is found", NUMBER(mqtt_keepalive_s, 5, 3600)},
     {"mqtt", "mqtt-ca", "PATH", "",
-     "file with the certificates (PEM) that vouch for the broker, or sha256:HEX of\n"
-     "the broker's own key; empty = the authorities this system trusts", TEXT(mqtt_ca, NULL)},
+     "file (or credential:NAME) with the certificates (PEM) that vouch for the\n"
+     "broker, or sha256:HEX of the broker's own key; empty = the authorities this\n"
+     "system trusts", TEXT(mqtt_ca, check_secret)},
     {"mqtt", "mqtt-publish", "WHEN", "telegram",
      "each telegram, the mean over an interval, or when a power changed", CHOICE(mqtt_profile, choices_profile)},
     {"mqtt", "mqtt-interval", "S", "10",
@@ -218,9 +227,10 @@ const struct option_row option_rows[] = {
     {"http", "http-names", "NAMES", "",
      "further names and addresses this box is reached at, with commas", TEXT(http_names, NULL)},
     {"http", "https-cert", "PATH", "",
-     "certificate chain (PEM) in place of the self-signed one", TEXT(https_cert, NULL)},
+     "certificate chain (PEM) in place of the self-signed one; a file, or\n"
+     "credential:NAME", TEXT(https_cert, check_secret)},
     {"http", "https-key", "PATH", "",
-     "its private key (PEM)", TEXT(https_key, NULL)},
+     "its private key (PEM); a file, or credential:NAME", TEXT(https_key, check_secret)},
 
     {"rtu", "rtu", "DEVICE", "",
      "serial port on which this is a Modbus RTU slave, as /dev/ttyUSB0; empty = off", TEXT(rtu, check_port)},
@@ -387,6 +397,18 @@ void options_defaults(struct options *o)
     for (size_t i = 0; i < option_row_count; i++)
         if (option_rows[i].fallback[0])
             (void)set_row(&option_rows[i], o, option_rows[i].fallback, error);
+}
+
+bool options_find_credentials(struct options *o, char error[static OPTION_ERROR_MAX])
+{
+    char why[CREDENTIAL_ERROR_MAX];
+    for (const struct option_row *row = option_rows; row < option_rows + option_row_count; row++) {
+        if (row->check != check_secret || credential_resolve(text_of(row, o), OPTION_TEXT_MAX, why))
+            continue;
+        snprintf(error, OPTION_ERROR_MAX, "--%s %.80s: %s", row->name, text_of(row, o), why);
+        return false;
+    }
+    return true;
 }
 
 bool options_set(struct options *o, const char *name, const char *value,

@@ -121,6 +121,10 @@ bool options_set(struct options *o, const char *name, const char *value,
 /* Reads a device file (INI), the early options first.  False: `error` begins with "PATH:LINE: ". */
 bool options_read_file(struct options *o, const char *path, char error[static OPTION_ERROR_MAX]);
 
+/* Puts the paths of systemd's files in place of credential:NAME (credential.h).  False: `error` says which option names
+ * one that cannot be read, and what to do. */
+bool options_find_credentials(struct options *o, char error[static OPTION_ERROR_MAX]);
+
 /* True if the option was set by a flag or a file, whatever to. */
 bool options_was_set(const struct options *o, const char *name);
 

@@ -376,6 +376,13 @@ def test_password_from_a_file(start, guarded, subscriber, tmp_path):
     assert "p@ss" not in server.stderr() + server.stdout()
 
 
+def test_password_that_systemd_hands_over(start, guarded, tmp_path):
+    (tmp_path / "smart-connect_broker").write_text("p@ss wörd\n")
+    server = start(guarded.url, "--mqtt-username", "meter", "--mqtt-password-file", "credential:broker",
+                   env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    server.wait_log("mqtt: connected")
+
+
 def test_wrong_password_is_said_once_and_costs_nothing_else(start, meter, guarded, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("guess\n")

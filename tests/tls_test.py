@@ -5,8 +5,9 @@ import xml.etree.ElementTree
 
 import pytest
 
-from harness import SERIAL
+from harness import SERIAL, refusal
 from https_client import door, serve
+from pki import HERE, Authority
 
 AEAD = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
         "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"}
@@ -33,6 +34,27 @@ def test_modern_versions_shake_hands(port, option, version):
     ("-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0"), ("-tls1_2", "-cipher", "eNULL:aNULL:@SECLEVEL=0")])
 def test_old_versions_and_weak_ciphers_are_refused(port, options):
     assert "Cipher is (NONE)" in s_client(port, *options)
+
+
+def test_own_certificate_from_what_systemd_hands_over(gateway, tmp_path):
+    authority = Authority(tmp_path)
+    mine = authority.issue("mine", *HERE)
+    for name, text in (("cert", mine.text()), ("key", mine.key_text())):
+        (tmp_path / f"smart-connect_{name}").write_text(text)
+    server, _ = serve(gateway, tmp_path, "--https-cert", "credential:cert", "--https-key", "credential:key",
+                      env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert "subject=CN = mine" in s_client(door(server))
+
+
+@pytest.mark.parametrize("environment, reason", [
+    (None, "systemd hands credentials to services only"),
+    ("/nowhere", "put it into /etc/smart-connect/credentials/key and restart")])
+def test_credential_that_is_not_there_is_explained(monkeypatch, environment, reason):
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    if environment:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", environment)
+    said = refusal("--https-key", "credential:key")
+    assert "--https-key credential:key: " in said and reason in said
 
 
 def test_renegotiation_ends_the_connection(port):
