@@ -3,8 +3,6 @@
 
 #include "log.h"
 
-#include <stdio.h>
-
 enum { AP_START_MS = 45000 };
 
 void network_end_access_point(struct network *n, const char *why)

@@ -354,14 +354,6 @@ def test_a_full_disk_is_a_failure(device):
     assert done.returncode == 1 and "could not be written" in done.stderr
 
 
-def test_the_manual_page_is_well_formed_and_knows_every_option():
-    page = SOURCES / "man" / "p1mb-config.1"
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    flags = re.findall(r"^  --(\S+)", config("--help").stdout, re.M)
-    assert len(flags) > 8
-    for flag in flags:
-        assert f"Fl -{flag}" in page.read_text(encoding="utf-8"), flag
 
 
 def exchanges():
