@@ -30,7 +30,7 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build configurator run test test-box firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install deb sbom clean
+.PHONY: help build configurator run test test-box test-package firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,10 @@ test-box: ## a whole box: among routers and chargers, and in an emulated PC with
 firmware: ## the P1MB's firmware for each board: build/firmware/p1mb-BOARD.elf, .bin, .hex
 	$(call need,firmware,arm-none-eabi-gcc python3)
 	$(MAKE) -C firmware WERROR=$(WERROR)
+
+test-package: build ## the Debian packages in a Debian of their own: as root, a minute at first
+	$(call need,test,python3 dh mmdebstrap,$(libraries))
+	$(call ctest,release) -R '^(deb|package)$$'
 
 bench: build firmware ## measure, and write docs/performance.md
 	$(call need,test,python3 valgrind strace mosquitto qemu-system-arm,libmodbus)
