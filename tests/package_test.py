@@ -123,6 +123,13 @@ def test_the_device_file_it_brings_is_good(debian):
     assert "meter = serial:/dev/ttyUSB0" in debian.run("cat /etc/smart-connect/smart-connect.conf")
 
 
+@pytest.mark.skipif(not shutil.which("lintian"), reason="no lintian: run ./bootstrap test")
+def test_debians_own_checker_has_no_complaint():
+    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "warning", *DEBS.glob("*.changes")], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
+
+
 def test_documents_that_belong_to_it_are_there(debian):
     debian.run("test -s /usr/share/doc/smart-connect/sbom.cdx.json")
     listed = debian.run("dpkg --listfiles smart-connect p1mb-config")
@@ -155,6 +162,6 @@ def test_without_a_privilege_it_serves_at_the_ports_that_systemd_opened(debian):
 
 
 def test_purge_leaves_nothing_but_the_user(debian):
-    debian.run("dpkg --purge smart-connect p1mb-config")
+    debian.run("echo secret >/etc/smart-connect/credentials/mqtt-password; dpkg --purge smart-connect p1mb-config")
     assert debian.files() - debian.before == set()
     assert debian.run("getent passwd smart-connect")
