@@ -134,7 +134,7 @@ def test_documents_that_belong_to_it_are_there(debian):
     debian.run("test -s /usr/share/doc/smart-connect/sbom.cdx.json")
     listed = debian.run("dpkg --listfiles smart-connect p1mb-config")
     for name in ("man1/smart-connect.1.gz", "man5/smart-connect.conf.5.gz", "man1/p1mb-config.1.gz",
-                 "doc/smart-connect/copyright", "rules.d/60-smart-connect.rules"):
+                 "doc/smart-connect/copyright", "rules.d/60-smart-connect.rules", "sysctl.d/50-smart-connect.conf"):
         assert name in listed
 
 
