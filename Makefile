@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 # Debian's mosquitto is not on a plain user's path.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-C_FILES = $(shell find core sim gateway configurator firmware tests fuzz bench tools -name '*.[ch]' 2>/dev/null)
+C_FILES = $(shell find core sim gateway configurator updater firmware tests fuzz bench tools -name '*.[ch]' 2>/dev/null)
 
 # $(call need,PURPOSE,COMMANDS,PKG-CONFIG MODULES): stops when one is missing, and says what brings it.
 define need
@@ -25,7 +25,7 @@ cmake = cmake --preset $(1) $(3) >/dev/null && cmake --build --preset $(1) --tar
 # Most tests wait for most of their time.  On a busy machine one may wait in vain: what fails is tried once more, and named.
 ctest = ctest --preset $(1) -j $(shell echo $$((3 * $(JOBS)))) --repeat until-pass:2
 
-libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 zlib libgpiod ncurses
+libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 libcurl zlib libgpiod ncurses
 need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
@@ -35,9 +35,9 @@ need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-build: ## build the programs: build/smart-connect, build/p1mb-config
+build: ## build the programs: build/smart-connect, build/p1mb-config, build/smart-connect-fetch
 	$(need_build)
-	$(call cmake,release,smart-connect p1mb-config,-DWERROR=$(WERROR))
+	$(call cmake,release,smart-connect p1mb-config smart-connect-fetch,-DWERROR=$(WERROR))
 
 configurator: ## build what sets a P1MB: build/p1mb-config
 	$(need_build)

@@ -7,8 +7,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* Digits alone, as they are written once: no sign, no leading zero.  Returns what follows; NULL: it is no such number, or
- * does not fit. */
+/* Digits alone: no sign, no leading zero.  Returns what follows; NULL: it is no such number, or does not fit. */
 static const char *read_bytes(const char *text, int64_t *bytes)
 {
     const char *p = text;

@@ -1,5 +1,5 @@
-/* update_lines.h - what the gateway and smart-connect-fetch say to each other over a UNIX stream socket: lines that end in
- * LF, words with one blank between them, N a whole number of bytes without leading zeros.
+/* update_lines.h - what the gateway and smart-connect-fetch say to each other over a UNIX stream socket: lines that
+ * end in LF, words with one blank between them, N a whole number of bytes without leading zeros.
  *
  *   gateway     get MAXBYTES URL\n    once; with it comes one descriptor (SCM_RIGHTS): an empty regular file, open for
  *                                     writing.  The downloader writes to nothing else, and not more than MAXBYTES
@@ -37,8 +37,8 @@ struct update_answer {
     const char *reason; /* of UPDATE_FAILED; within the line */
 };
 
-/* Reads a request or an answer of `length` bytes, without its LF; line[length] is NUL.  The first writes what is wrong to
- * `error`, a line of printable ASCII. */
+/* Reads a request or an answer of `length` bytes, without its LF; line[length] is NUL.  False: it is none; of a request
+ * `error` says in a line of printable ASCII what is wrong. */
 bool update_request_parse(const char *line, size_t length, struct update_request *request,
                           char error[static UPDATE_REASON_MAX]);
 bool update_answer_parse(const char *line, size_t length, struct update_answer *answer);

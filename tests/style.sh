@@ -18,7 +18,7 @@ present() { find . \( -name build -o -name .git \) -prune -o \( "$@" \) -type f 
 c_files=$(present -name '*.[ch]')
 texts=$(present -name '*.[ch]' -o -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.cmake' \
     -o -name CMakeLists.txt -o -name Makefile -o -name bootstrap)
-headers=$(present -path './core/*.h' -o -path './gateway/*.h' -o -path './configurator/*.h' -o -path './firmware/*.h')
+headers=$(present -path './core/*.h' -o -path './gateway/*.h' -o -path './configurator/*.h' -o -path './updater/*.h' -o -path './firmware/*.h')
 
 # File names here hold no blanks.
 # shellcheck disable=SC2086
