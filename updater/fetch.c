@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STALL_S = 60, STALL_MAX_S = 3600, EXIT_USAGE = 2 };
+enum { STALL_S = 60, STALL_MIN_S = 2, STALL_MAX_S = 3600, EXIT_USAGE = 2 };
 
 static int usage(FILE *out, int status)
 {
@@ -22,7 +22,8 @@ static int usage(FILE *out, int status)
           "Downloads an update for the gateway; systemd runs it for each connection to\n"
           "smart-connect-fetch.socket.  What is said there: docs/protocols.md.\n\n"
           "  --ca FILE          trust these authorities (PEM) in place of the system's\n"
-          "  --stall-s N        give up when less than 1 KiB/s comes for N seconds (default 60)\n"
+          "  --stall-s N        give up when less than 1 KiB/s comes for N seconds, or\n"
+          "                     connecting takes half of it (default 60)\n"
           "  --allow-loopback   for tests: allow servers at 127.0.0.0/8 and ::1\n"
           "  --resolve NAME:PORT:ADDRESS\n"
           "                     for tests: what NAME is, in place of what DNS says;\n"
@@ -37,7 +38,7 @@ static bool read_seconds(const char *text, int *seconds)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 1 || n > STALL_MAX_S)
+    if (end == text || *end || n < STALL_MIN_S || n > STALL_MAX_S)
         return false;
     *seconds = (int)n;
     return true;
@@ -64,7 +65,7 @@ static int read_options(int argc, char *argv[], struct fetch_settings *s)
         else if (c != 's')
             return usage(stderr, EXIT_USAGE);
         else if (!read_seconds(optarg, &s->stall_s)) {
-            fprintf(stderr, "smart-connect-fetch: --stall-s %s: use 1 to 3600 seconds\n", optarg);
+            fprintf(stderr, "smart-connect-fetch: --stall-s %s: use 2 to 3600 seconds\n", optarg);
             return EXIT_USAGE;
         }
     }

@@ -8,11 +8,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     HTTP_OK = 200,
     REDIRECTS_MAX = 3,
-    CONNECT_LIMIT_S = 30,
     TOTAL_LIMIT_MS = 2 * 3600 * 1000,
     STALL_BYTES_S = 1024,
     SAY_MS = 250,           /* at most so often how far it is */
@@ -28,7 +28,7 @@ struct fetch {
     CURL *curl;
     int64_t max_bytes, bytes, other_bytes;
     int64_t until_ms, said_ms, said_bytes;
-    bool size_known;
+    bool size_known, head_whole;
     const char *address_fault; /* of the host's latest address that was refused */
     char url[URL_MAX], host[HOST_SHOWN_MAX + 1];
     char *reason; /* UPDATE_REASON_MAX; "": nothing is wrong, as far as we know */
@@ -55,23 +55,41 @@ static long status_of(struct fetch *f)
     return status;
 }
 
-static void say_size(struct fetch *f)
+static bool is_chunked(struct fetch *f)
+{
+    struct curl_header *encoding;
+    return curl_easy_header(f->curl, "Transfer-Encoding", 0, CURLH_HEADER, -1, &encoding) == 0 &&
+           strcasecmp(encoding->value, "chunked") == 0;
+}
+
+/* An answer must tell its end: with this libcurl a TLS connection that was cut looks like one that ended. */
+static void look_at_size(struct fetch *f)
 {
     curl_off_t size = -1;
-    curl_easy_getinfo(f->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
-    if (f->size_known || status_of(f) != HTTP_OK || size < 0)
+    if (f->size_known || !f->head_whole || status_of(f) != HTTP_OK)
         return;
-    f->size_known = true;
+    curl_easy_getinfo(f->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+    f->size_known = size >= 0;
     if (size > f->max_bytes)
         fail(f, "%s: the file has %lld bytes, and at most %lld are allowed", f->host,
              (long long)size, (long long)f->max_bytes);
-    else
+    else if (f->size_known)
         fetch_peer_count(f->peer, "size", size);
+    else if (!is_chunked(f))
+        fail(f, "%s: the answer has neither a Content-Length nor chunks", f->host);
+}
+
+/* libcurl takes a connection that is lost within the head for the end of an empty answer. */
+static size_t on_head(char *line, size_t one, size_t n, void *context)
+{
+    struct fetch *f = context;
+    f->head_whole = n > 0 && (line[0] == '\r' || line[0] == '\n');
+    return one * n;
 }
 
 static bool write_body(struct fetch *f, const char *bytes, size_t n)
 {
-    say_size(f);
+    look_at_size(f);
     if (f->reason[0])
         return false;
     if ((int64_t)n > f->max_bytes - f->bytes)
@@ -99,7 +117,7 @@ static int on_progress(void *context, curl_off_t size, curl_off_t got, curl_off_
     struct fetch *f = context;
     int64_t since_ms = fetch_clock_ms() - f->said_ms;
     (void)size, (void)got, (void)to_send, (void)sent;
-    say_size(f);
+    look_at_size(f);
     if (since_ms >= SAY_ANYWAY_MS || (since_ms >= SAY_MS && f->bytes != f->said_bytes)) {
         fetch_peer_count(f->peer, "got", f->bytes);
         f->said_ms += since_ms;
@@ -133,7 +151,7 @@ static bool set_up(struct fetch *f)
         {CURLOPT_SSL_VERIFYHOST, 2},
         {CURLOPT_FOLLOWLOCATION, 0}, /* each URL goes by our rules */
         {CURLOPT_NETRC, CURL_NETRC_IGNORED},
-        {CURLOPT_CONNECTTIMEOUT, CONNECT_LIMIT_S},
+        {CURLOPT_CONNECTTIMEOUT, f->settings->stall_s / 2},
         {CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES_S},
         {CURLOPT_LOW_SPEED_TIME, f->settings->stall_s},
         {CURLOPT_NOPROGRESS, 0},
@@ -158,6 +176,8 @@ static bool set_up(struct fetch *f)
     if (!code && f->settings->ca)
         code = curl_easy_setopt(f->curl, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, f->curl_error);
+    curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_head);
+    curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, f);
     curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, f);
     curl_easy_setopt(f->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
@@ -192,6 +212,7 @@ static bool ask(struct fetch *f)
     if (left_ms <= 0)
         return fail(f, "not done within 2 h");
     take_host(f);
+    f->head_whole = false;
     f->other_bytes = 0;
     f->address_fault = NULL;
     f->curl_error[0] = 0;
@@ -200,7 +221,9 @@ static bool ask(struct fetch *f)
     CURLcode code = curl_easy_perform(f->curl);
     if (code && f->other_bytes <= OTHER_BODY_MAX)
         return explain(f, code);
-    say_size(f); /* of an empty file no byte came */
+    if (!f->head_whole)
+        return fail(f, "%s: the connection ended within the head of the answer", f->host);
+    look_at_size(f); /* of an empty file no byte came */
     return !f->reason[0];
 }
 

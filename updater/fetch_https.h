@@ -14,7 +14,7 @@ struct fetch_settings {
     const char *resolve[FETCH_RESOLVE_MAX];
     int resolve_n;
     bool allow_loopback; /* see fetch_address.h */
-    int stall_s;         /* less than 1 KiB/s for so long is the end */
+    int stall_s; /* 2 or more: less than 1 KiB/s for so long is the end; connecting has half of it */
 };
 
 enum fetch_end {

@@ -71,7 +71,7 @@ static const char *receive_line(struct fetch_peer *p, size_t *length)
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n < 0)
-            return errno == ETIMEDOUT ? "no request came within 10 s" : strerror(errno);
+            return errno == ETIMEDOUT ? "no request came within 5 s" : strerror(errno);
         if (n == 0)
             return "the request ended before its line did";
         char *end = memchr(p->line + got, '\n', (size_t)n);

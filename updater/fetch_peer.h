@@ -6,7 +6,7 @@
 
 #include "gateway/update_lines.h"
 
-enum { FETCH_REQUEST_LIMIT_MS = 10000 }; /* how long a request may take to come */
+enum { FETCH_REQUEST_LIMIT_MS = 5000 }; /* how long a request may take to come */
 
 struct fetch_peer {
     int socket;
