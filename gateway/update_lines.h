@@ -4,7 +4,7 @@
  *   gateway     get MAXBYTES URL\n    once; with it comes one descriptor (SCM_RIGHTS): an empty regular file, open for
  *                                     writing.  The downloader writes to nothing else, and not more than MAXBYTES
  *   downloader  size N\n              at most once: as soon as it is known what will come
- *               got N\n               so much was written; at most four a second, at least one in ten seconds
+ *               got N\n               so much was written; at most four a second, at least one in five seconds
  *               done N\n              the end: the file is whole and N bytes long
  *               failed REASON\n       the end: why not, in printable ASCII, for people; the file is worth nothing
  *

@@ -230,6 +230,12 @@ def test_the_size_need_not_be_known(server, fetch, target, size):
     assert connection.end() == 0 and content(target) == body
 
 
+def test_what_follows_the_last_chunk_is_not_the_file(server, fetch, target):
+    trailer = chunked(b"abc")[:-2] + b"X-Checksum: 1\r\nX-More: 2\r\n\r\n"
+    assert fetch(server({"/a": trailer})).lines()[-1] == "done 3"
+    assert content(target) == b"abc"
+
+
 def test_as_much_as_is_allowed_is_allowed(server, fetch, target):
     body = os.urandom(1000)
     one = server({"/a": whole(body), "/chunked": chunked(body)})
@@ -643,10 +649,21 @@ def test_a_request_may_come_byte_by_byte(server, authority, target):
     assert content(target) == b"slow"
 
 
-def test_who_does_not_ask_is_not_waited_for():
+def test_who_says_nothing_is_not_waited_for_but_the_downloader_tells_that_it_lives(server, fetch):
+    over = threading.Event()
+
+    def stall(connection):
+        connection.sendall(head(Content_Length=100000))
+        over.wait(DEADLINE)
     began = time.monotonic()
-    assert_fails(Fetch(), "no request came within 5 s")
+    mute, patient = Fetch(), fetch(server({"/a": stall}))
+    assert [patient.line(), patient.line()] == ["size 100000", "got 0"]
+    assert 3.9 < time.monotonic() - began < 6
+    assert_fails(mute, "no request came within 5 s")
     assert 4.9 < time.monotonic() - began < 8
+    patient.socket.close()
+    assert patient.end() == 1
+    over.set()
 
 
 def test_one_descriptor_of_an_empty_file_open_for_writing(target, tmp_path):

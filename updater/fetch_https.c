@@ -16,7 +16,7 @@ enum {
     TOTAL_LIMIT_MS = 2 * 3600 * 1000,
     STALL_BYTES_S = 1024,
     SAY_MS = 250,           /* at most so often how far it is */
-    SAY_ANYWAY_MS = 10000,  /* and so often that it lives */
+    SAY_ANYWAY_MS = 4000,   /* and so often that it lives */
     OTHER_BODY_MAX = 65536, /* of an answer that is not 200: it is dropped */
     URL_MAX = 4096,
     HOST_SHOWN_MAX = 60
@@ -79,11 +79,13 @@ static void look_at_size(struct fetch *f)
         fail(f, "%s: the answer has neither a Content-Length nor chunks", f->host);
 }
 
-/* libcurl takes a connection that is lost within the head for the end of an empty answer. */
+/* libcurl takes a connection that is lost within the head for the end of an empty answer.  A head ends in an empty
+ * line, and there may be several; what follows the last chunk comes here, too. */
 static size_t on_head(char *line, size_t one, size_t n, void *context)
 {
     struct fetch *f = context;
-    f->head_whole = n > 0 && (line[0] == '\r' || line[0] == '\n');
+    bool begins = n > 5 && memcmp(line, "HTTP/", 5) == 0;
+    f->head_whole = !begins && (f->head_whole || (n > 0 && (line[0] == '\r' || line[0] == '\n')));
     return one * n;
 }
 
@@ -105,7 +107,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *context)
 {
     struct fetch *f = context;
     if (status_of(f) == HTTP_OK)
-        return write_body(f, bytes, n) ? n : 0;
+        return write_body(f, bytes, n) ? one * n : 0;
     f->other_bytes += (int64_t)n;
     return f->other_bytes <= OTHER_BODY_MAX ? one * n : 0;
 }
