@@ -82,7 +82,7 @@ static bool judge(char *bytes, size_t n, struct plain *plain, size_t *size)
         take_field(&head, line, plain);
     write_plain(plain, "\r\n", 2);
     *size = (size_t)(at - bytes);
-    bool taken = line && http_head_end(&head, *size) == 0;
+    bool taken = line && http_head_end(&head, *size, HTTP_BODY_MAX) == 0;
     demand(!taken ||
            (head.body_length <= HTTP_BODY_MAX && head.value[FIELD_HOST] && *size <= HTTP_HEAD_MAX));
     char host[64];

@@ -14,6 +14,7 @@
 #include "reach.h"
 #include "rtu_bus.h"
 #include "settings.h"
+#include "update.h"
 
 enum { API_ROUTES_MAX = 64 };
 
@@ -25,6 +26,7 @@ struct api_seen {
     int meter, stale, modbus_clients, mqtt, mqtt_refused, router, internet, revision, network,
         access_point, trial;
     int led, led_fails, button, button_fails;
+    int update, update_percent;
 };
 
 /* What the API looks at.  Modules come and go with the configuration, so their places are given. */
@@ -41,6 +43,7 @@ struct api {
     const struct outbox *outbox;
     const struct mdns *mdns;
     const struct panel *panel;
+    struct update *update;
     const char *mqtt_refusal;
     struct settings *settings;
     struct identity *identity;
@@ -77,6 +80,10 @@ json_t *api_state(const struct api *api);
 /* The Network object of it. */
 json_t *api_network(const struct api *api, const struct host_net *net);
 
+/* The Firmware object of it; and what is said of updates over MQTT. */
+json_t *api_firmware_state(const struct api *api);
+json_t *api_firmware_message(const struct api *api);
+
 /* A text, or null where it is empty. */
 json_t *api_text(const char *text);
 
@@ -85,6 +92,9 @@ json_t *api_time(int64_t utc_s);
 
 /* The OpenAPI 3.1 document, made from the tables of routes and settings.  NULL: out of memory. */
 json_t *api_openapi(void);
+
+/* A bundle that is sent to /api/v1/firmware. */
+extern const struct http_upload_route api_bundle_upload;
 
 /* The handlers of the table of routes, by file. */
 void api_serve_config(struct http_request *r, void *context);

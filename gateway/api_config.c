@@ -2,7 +2,6 @@
 #include "api.h"
 #include "factory_reset.h"
 #include "heap.h"
-#include "update.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -162,18 +161,4 @@ void api_serve_reset(struct http_request *r, void *context)
     }
     api->reconnect(api);
     http_answer_json(r, 202, json_pack("{s:s}", "Result", "reconnecting"), NULL);
-}
-
-void api_serve_firmware(struct http_request *r, void *context)
-{
-    char error[UPDATE_ERROR_MAX];
-    (void)context;
-    if (strcmp(r->method, "POST") == 0 && !update_from_upload(error))
-        http_answer_problem(r, 409, error, NULL);
-    else
-        http_answer_json(r, 200,
-                         json_pack("{s:s, s:s, s:s, s:[], s:n, s:n}", "Version",
-                                   SMART_CONNECT_VERSION, "ManagedBy", update_managed_by(), "State",
-                                   "idle", "Slots", "Progress", "Result"),
-                         NULL);
 }

@@ -101,6 +101,7 @@ static struct api_seen see(const struct api *api)
 {
     const struct network_info network = network_get_info(api->network);
     const struct panel_info panel = panel_get_info(api->panel);
+    const struct update_info update = update_get_info(api->update);
     return (struct api_seen){.meter = (int)meter_get_state(api->meter),
                              .stale = meter_is_stale(api->meter),
                              .modbus_clients = modbus_listeners_clients(api->modbus),
@@ -115,7 +116,9 @@ static struct api_seen see(const struct api *api)
                              .led = (int)panel.led,
                              .led_fails = panel.led_problem[0] != 0,
                              .button = 2 * (int)panel.last + panel.down,
-                             .button_fails = panel.button_problem[0] != 0};
+                             .button_fails = panel.button_problem[0] != 0,
+                             .update = (int)update.revision,
+                             .update_percent = update.percent};
 }
 
 void api_live_tick(struct api *api)

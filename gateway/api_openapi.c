@@ -20,7 +20,8 @@ static const struct operation {
      "400 403 412 413 415 422 500 507"},
     {"/api/v1/status", "get", NULL, 200, "Status", "application/json", ""},
     {"/api/v1/firmware", "get", NULL, 200, "Firmware", "application/json", ""},
-    {"/api/v1/firmware", "post", NULL, 202, "Firmware", "application/json", "403 413 415"},
+    {"/api/v1/firmware", "post", "FirmwareUrl", 202, "Firmware", "application/json",
+     "400 403 413 415 422 507"},
     {"/api/v1/reset", "post", "Reset", 202, "ResetResult", "application/json",
      "400 403 413 415 422 500 507"},
     {"/api/v1/password", "post", "Password", 200, "PasswordResult", "application/json",
@@ -58,6 +59,18 @@ static json_t *content(const char *type, const char *schema)
     return json_pack("{s:{s:o}}", type, "schema", body);
 }
 
+/* What may be sent: JSON, and where files are taken a file, too. */
+static json_t *body_json(const struct operation *o, const struct http_route *route)
+{
+    json_t *types = content("application/json", o->takes);
+    if (route->methods & HTTP_UPLOADS) {
+        json_t *file = content("application/octet-stream", NULL);
+        json_object_update(types, file);
+        json_decref(file);
+    }
+    return json_pack("{s:o}", "content", types);
+}
+
 /* Adds a problem response for each status in the text. */
 static void add_problems(json_t *responses, const char *statuses)
 {
@@ -79,8 +92,7 @@ static json_t *operation_json(const struct operation *o, const struct http_route
     add_problems(responses, o->problems);
     json_t *json = json_pack("{s:s, s:o}", "summary", route->summary, "responses", responses);
     if (o->takes)
-        json_object_set_new(json, "requestBody",
-                            json_pack("{s:o}", "content", content("application/json", o->takes)));
+        json_object_set_new(json, "requestBody", body_json(o, route));
     if (route->access == HTTP_METRICS)
         json_object_set_new(json, "security", json_pack("[{s:[]}, {s:[]}]", "login", "token"));
     return json;

@@ -351,7 +351,7 @@ json_t *api_state(const struct api *api)
         "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:o, "
         "s:o, s:{s:o, "
         "s:i, s:b}, s:o, "
-        "s:{s:s, s:i}}",
+        "s:{s:s, s:i}, s:o}",
         "Serial", api->identity->serial, "Mac", api_text(api->identity->mac), "Product",
         "Smart Connect", "Time", api_time(wall_clock_s()), "Uptime",
         (json_int_t)(api->loop->now_ms - api->started_ms) / 1000, "Meter", meter_json(api), "Link",
@@ -362,7 +362,7 @@ json_t *api_state(const struct api *api)
         session_json(api), "Configuration", "Problem", api_text(api->settings->problem), "Revision",
         (int)api->settings->revision, "Factory", (int)settings_are_factory(api->settings),
         "Counters", counters_json(api), "Versions", "Program", SMART_CONNECT_VERSION,
-        "Configuration", CONFIG_VERSION);
+        "Configuration", CONFIG_VERSION, "Firmware", api_firmware_state(api));
 }
 
 void api_serve_status(struct http_request *r, void *context)

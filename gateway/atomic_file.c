@@ -82,26 +82,28 @@ static bool write_all(int fd, const char *bytes, size_t length)
 
 /* A file that is on the disk when this returns true.  What a power cut left, or a link that somebody laid
  * there, is not written through: O_EXCL takes a new file only. */
-static bool write_temporary(int dir, const char *temporary, const void *bytes, size_t length)
+static bool write_temporary(int dir, const char *temporary, mode_t mode, const void *bytes,
+                            size_t length)
 {
     if (unlinkat(dir, temporary, 0) < 0 && errno != ENOENT)
         return false;
     int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
-    if (fchmod(fd, 0600) < 0 || !write_all(fd, bytes, length) || fsync(fd) < 0) {
+    if (fchmod(fd, mode) < 0 || !write_all(fd, bytes, length) || fsync(fd) < 0) {
         close_quietly(fd);
         return false;
     }
     return close(fd) == 0;
 }
 
-static bool replace(int dir, const char *name, const void *bytes, size_t length)
+static bool replace(int dir, const char *name, mode_t mode, const void *bytes, size_t length)
 {
     char temporary[ATOMIC_FILE_NAME_MAX];
     if (!temporary_name(name, temporary))
         return false;
-    if (!write_temporary(dir, temporary, bytes, length) || renameat(dir, temporary, dir, name) < 0) {
+    if (!write_temporary(dir, temporary, mode, bytes, length) ||
+        renameat(dir, temporary, dir, name) < 0) {
         int error = errno;
         unlinkat(dir, temporary, 0);
         errno = error;
@@ -110,14 +112,25 @@ static bool replace(int dir, const char *name, const void *bytes, size_t length)
     return fsync(dir) == 0;
 }
 
-bool atomic_file_write(const char *folder, const char *name, const void *bytes, size_t length)
+static bool write_as(const char *folder, const char *name, mode_t mode, const void *bytes,
+                     size_t length)
 {
     int dir = open_folder(folder);
     if (dir < 0)
         return false;
-    bool ok = replace(dir, name, bytes, length);
+    bool ok = replace(dir, name, mode, bytes, length);
     close_quietly(dir);
     return ok;
+}
+
+bool atomic_file_write(const char *folder, const char *name, const void *bytes, size_t length)
+{
+    return write_as(folder, name, 0600, bytes, length);
+}
+
+bool atomic_file_publish(const char *folder, const char *name, const void *bytes, size_t length)
+{
+    return write_as(folder, name, 0644, bytes, length);
 }
 
 /* Up to `length` bytes; a file that was cut meanwhile has less.  -1 with errno. */

@@ -25,6 +25,9 @@ bool atomic_file_make_folder(const char *folder);
  * still there (or, when the last fsync of the folder failed, one of both). */
 bool atomic_file_write(const char *folder, const char *name, const void *bytes, size_t length);
 
+/* The same, for everybody to read (0644). */
+bool atomic_file_publish(const char *folder, const char *name, const void *bytes, size_t length);
+
 /* Reads folder/name whole, into memory the caller frees, with a NUL behind it that *length does not
  * count.  NULL with errno; ENOENT when it is not there, EFBIG when it is longer than max. */
 char *atomic_file_read(const char *folder, const char *name, size_t max, size_t *length);

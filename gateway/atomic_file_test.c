@@ -95,6 +95,17 @@ static void only_the_owner_may_read_whatever_the_umask(void **unused)
     }
 }
 
+static void what_is_published_all_may_read(void **unused)
+{
+    (void)unused;
+    put("a", "secret");
+    mode_t before = umask(0777);
+    assert_true(atomic_file_publish(folder, "a", "known", 5));
+    umask(before);
+    assert_holds("a", "known");
+    assert_int_equal(mode_of(path_of("a")), 0644);
+}
+
 static void a_file_open_to_all_is_replaced_by_one_that_is_not(void **unused)
 {
     (void)unused;
@@ -330,6 +341,7 @@ int main(void)
         IN_FOLDER(what_is_written_is_read),
         IN_FOLDER(bytes_of_any_kind_come_back),
         IN_FOLDER(only_the_owner_may_read_whatever_the_umask),
+        IN_FOLDER(what_is_published_all_may_read),
         IN_FOLDER(a_file_open_to_all_is_replaced_by_one_that_is_not),
         IN_FOLDER(too_long_a_file_is_not_read),
         IN_FOLDER(what_cannot_be_read_says_why),

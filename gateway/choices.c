@@ -10,6 +10,7 @@ const char *const choices_grid[] = {"auto", "star", "delta", NULL};
 const char *const choices_current[] = {"meter", "signed", "derived", NULL};
 const char *const choices_profile[] = {"telegram", "mean", "change", NULL};
 const char *const choices_framing[] = {"mbap", "rtu", NULL};
+const char *const choices_update[] = {"package-manager", "rauc", NULL};
 const char *const choices_word_order[] = {"normal", "swapped", "meter", NULL};
 const char *const choices_unknown[] = {"zero", "nan", NULL};
 const char *const choices_stale[] = {"exception", "hold", "zero", "high-current", NULL};

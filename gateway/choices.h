@@ -11,6 +11,7 @@ extern const char *const choices_grid[];
 extern const char *const choices_current[];
 extern const char *const choices_profile[];
 extern const char *const choices_framing[];
+extern const char *const choices_update[];
 extern const char *const choices_word_order[];
 extern const char *const choices_unknown[];
 extern const char *const choices_stale[];

@@ -41,9 +41,9 @@ struct test_reset {
 };
 static struct test_reset reset;
 
-static const char *const of_the_owner[] = {"config.json",         "config.json.newer",
-                                           "config.json.damaged", "password",
-                                           "mqtt-identity.pem",   "mqtt-identity.pem.damaged"};
+static const char *const of_the_owner[] = {
+    "config.json", "config.json.newer", "config.json.damaged",      "config.json.before",
+    "password",    "mqtt-identity.pem", "mqtt-identity.pem.damaged"};
 enum { OWNERS = sizeof of_the_owner / sizeof of_the_owner[0] };
 
 /* --- what is around it ------------------------------------------------------------------------ */

@@ -596,6 +596,7 @@ static void start_mqtt(struct gateway *g)
 {
     char why[GATEWAY_ERROR_MAX];
     g->mqtt_host = (struct mqtt_host){.status = on_mqtt_status, .reset = on_mqtt_reset};
+    gateway_offer_update(g);
     mqtt_keeps_load(&g->mqtt_keeps, &g->loop, g->options.state);
     if (!g->http && g->options.state[0] && g->settings.now.mqtt_broker[0] &&
         !prepare_secrets(g, why))
@@ -627,6 +628,7 @@ static void start_api(struct gateway *g)
                           .outbox = g->outbox,
                           .mdns = &g->mdns,
                           .panel = g->panel,
+                          .update = g->update,
                           .mqtt_refusal = g->mqtt_refusal,
                           .settings = &g->settings,
                           .identity = &g->identity,
@@ -644,6 +646,10 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     listener_inherit(&g->loop);
     if (!gateway_open_panel(g, error) || !find_identity(g, error))
         return false;
+    if (!gateway_open_update(g)) {
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+        return false;
+    }
     settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
     g->settings.owner = &g->owner;
     g->started_ms = loop_clock_ms();
@@ -661,6 +667,7 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
         return false;
     start_mqtt(g);
     watch_network(g);
+    gateway_start_update(g);
     gateway_look_at_addresses(g);
     g->serving = true;
     panel_look(g->panel);
@@ -681,6 +688,7 @@ void gateway_close(struct gateway *g)
     api_certificate_close(&g->api);
     http_close(g->http);
     api_stop(&g->api);
+    update_close(g->update);
     network_close(g->network);
     bus_close(&g->bus);
     net_watch_close(&g->net_watch);

@@ -22,6 +22,7 @@
 #include "rtu_bus.h"
 #include "rtu_keep.h"
 #include "settings.h"
+#include "update.h"
 
 struct gateway {
     struct loop loop;
@@ -54,6 +55,12 @@ struct gateway {
     struct outbox *outbox;
     struct panel *panel;
     struct panel_owner panel_owner;
+    struct update *update;
+    struct update_owner update_owner;
+    struct {
+        unsigned revision;
+        int step;
+    } update_told;              /* over MQTT */
     bool serving;               /* gateway_open() has ended well */
     bool initialised;           /* meter and network have come, or had the time to */
     bool has_address;           /* others can reach, when it was looked at last */

@@ -17,6 +17,13 @@ void gateway_apply_network(struct gateway *g);
 /* For http_settings: somebody has reached the page.  The context is the API's. */
 void gateway_note_reached(void *context, const struct sockaddr_storage *from);
 
+/* Updates, as the options say who brings them: before the settings are loaded.  False: out of memory. */
+bool gateway_open_update(struct gateway *g);
+
+/* Begins, with all doors open; and what of it can be had over MQTT, before that is opened. */
+void gateway_start_update(struct gateway *g);
+void gateway_offer_update(struct gateway *g);
+
 /* LED and button, as the options say: first of all, so that the LED says that the box is booting.  False: `error` says
  * why not. */
 bool gateway_open_panel(struct gateway *g, char error[static GATEWAY_ERROR_MAX]);

@@ -21,7 +21,8 @@ enum {
     HTTP_GET = 1 << 0, /* HEAD, too */
     HTTP_POST = 1 << 1,
     HTTP_PATCH = 1 << 2,
-    HTTP_FILES = 1 << 3 /* what is posted may be application/octet-stream, not only JSON */
+    HTTP_UPLOADS =
+        1 << 3 /* what is posted may be a file, not only JSON: see struct http_upload_route */
 };
 
 enum http_access {
@@ -40,7 +41,26 @@ struct http_route {
     const char *summary; /* for the OpenAPI document */
     /* Calls one of http_answer...() now or later, once.  `context` is that of the server. */
     void (*serve)(struct http_request *r, void *context);
-    const void *data; /* of the handler */
+    const void *data; /* of the handler; with HTTP_UPLOADS a struct http_upload_route */
+};
+
+/* A file (application/octet-stream) that is taken as it comes, since it is too long to be kept. */
+struct http_upload_route {
+    size_t max; /* bytes */
+    /* Its sender is known to be the user, and nothing of it has come: calls http_begin_upload(), or answers why not. */
+    void (*begin)(struct http_request *r, void *context);
+};
+
+/* A file on its way.  Whoever takes it owns this until `gone`. */
+struct http_upload {
+    /* How many of the next bytes it takes now; after fewer than all nothing comes until http_upload_go_on(). */
+    size_t (*take)(struct http_upload *u, const char *bytes, size_t length);
+    /* All has come: calls one of http_answer...() now or later, once.  It may also be called before. */
+    void (*all)(struct http_upload *u);
+    /* The last call: it was answered, or its connection has ended. */
+    void (*gone)(struct http_upload *u);
+    struct http_request *request; /* read-only; NULL: none */
+    bool holds;                   /* private: the session */
 };
 
 struct http_request {
@@ -59,7 +79,9 @@ struct http_request {
     size_t received;
     char *buffer;
     bool secure, started, suspended, close_after;
+    bool is_upload, opened; /* its body is a file; it is let come */
     struct http_stream *stream;
+    struct http_upload *upload;
     struct http_request *next;
 };
 
@@ -137,6 +159,10 @@ void http_answer_wait(struct http_request *r, unsigned status, const char *detai
  * asked or memory is out; that was answered. */
 bool http_answer_stream(struct http_request *r, struct http_stream *s);
 void http_stream_wake(struct http_stream *s);
+
+/* Lets a file come: from the `begin` of its route only. */
+void http_begin_upload(struct http_request *r, struct http_upload *u);
+void http_upload_go_on(struct http_upload *u);
 
 /* Ends all streams: who reads them must log in anew. */
 void http_end_streams(struct http *h);

@@ -53,6 +53,8 @@ static void serve(struct http_request *r)
         http_answer_problem(r, 404, "there is nothing at this address", NULL);
     else if (!(route->methods & method_bit(r->method)))
         http_answer_wrong_method(r, route->methods);
+    else if (r->is_upload)
+        http_upload_of(r)->begin(r, r->http->settings.context);
     else
         route->serve(r, r->http->settings.context);
 }
@@ -115,10 +117,11 @@ void http_dispatch_secure(struct http_request *r)
     auth_begin(&r->http->auth, &r->check);
 }
 
-static bool takes_type(const struct http_request *r)
+const struct http_upload_route *http_upload_of(const struct http_request *r)
 {
-    return http_head_is_json(&r->head) ||
-           (r->route && (r->route->methods & HTTP_FILES) && http_head_is_file(&r->head));
+    const struct http_route *route = find_route(r->http, r->path);
+    bool takes = route && (route->methods & HTTP_UPLOADS) && method_bit(r->method) == HTTP_POST;
+    return takes && r->secure && http_head_is_file(&r->head) ? route->data : NULL;
 }
 
 /* Finds the route; what can be refused before the body has come is. */
@@ -134,7 +137,7 @@ void http_check_secure(struct http_request *r)
         return;
     else if (!http_head_same_origin(&r->head))
         http_answer_problem(r, 403, "changes are taken from this box's own page only", NULL);
-    else if (method_bit(r->method) && !takes_type(r))
+    else if (method_bit(r->method) && !http_head_is_json(&r->head) && !http_upload_of(r))
         http_answer_problem(r, 415, "send the body as application/json", NULL);
 }
 

@@ -72,6 +72,11 @@ void http_door_kick(struct http_door *d)
     loop_set_timer(d->loop, &d->due, 0);
 }
 
+void http_door_note_work(struct http_door *d)
+{
+    d->runs_without_event = 0;
+}
+
 /* --- places ----------------------------------------------------------------------------------- */
 
 struct http_connection *http_connection_of(struct MHD_Connection *connection)

@@ -65,6 +65,9 @@ void http_door_close(struct http_door *d);
 /* Lets the library work in the next round of the loop: after a resume. */
 void http_door_kick(struct http_door *d);
 
+/* The library had something to do: it need not wait for the next event. */
+void http_door_note_work(struct http_door *d);
+
 /* The place of a connection of the library. */
 struct http_connection *http_connection_of(struct MHD_Connection *connection);
 

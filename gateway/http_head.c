@@ -118,20 +118,20 @@ void http_head_add(struct http_head *h, const char *name, size_t name_length, co
     h->length[field] = value_length;
 }
 
-/* Digits only, and no more of them than a body may have. */
+/* Digits only; what does not fit is the longest there is. */
 static bool parse_length(const char *text, size_t length, size_t *value)
 {
     *value = 0;
     for (size_t i = 0; i < length; i++) {
         if (text[i] < '0' || text[i] > '9')
             return false;
-        if (*value <= HTTP_BODY_MAX)
-            *value = *value * 10 + (size_t)(text[i] - '0');
+        size_t digit = (size_t)(text[i] - '0');
+        *value = *value > (SIZE_MAX - digit) / 10 ? SIZE_MAX : *value * 10 + digit;
     }
     return length > 0;
 }
 
-int http_head_end(struct http_head *h, size_t size)
+int http_head_end(struct http_head *h, size_t size, size_t body_max)
 {
     const char *length = h->value[FIELD_CONTENT_LENGTH], *expect = h->value[FIELD_EXPECT];
     if (h->at + strlen("\r\n") != h->begin + size || !was_line_end(h->at))
@@ -144,8 +144,10 @@ int http_head_end(struct http_head *h, size_t size)
         refuse(h, 400, "the Host field is missing");
     if (length && !parse_length(length, h->length[FIELD_CONTENT_LENGTH], &h->body_length))
         refuse(h, 400, "Content-Length is no number");
-    if (h->body_length > HTTP_BODY_MAX)
-        refuse(h, 413, "the body may have 65536 bytes");
+    if (h->body_length > body_max)
+        refuse(h, 413,
+               body_max == HTTP_BODY_MAX ? "the body may have 65536 bytes"
+                                         : "the file is too long for this address");
     if (expect && strcasecmp(expect, "100-continue") != 0)
         refuse(h, 417, "the only expectation known is 100-continue");
     return h->status;

@@ -50,9 +50,9 @@ void http_head_begin(struct http_head *h, const char *method, const char *versio
 void http_head_add(struct http_head *h, const char *name, size_t name_length, const char *value,
                    size_t value_length);
 
-/* Ends the head, which takes `size` bytes in all, and judges it.  0: good; else the status to refuse with, and
- * h->problem says why. */
-int http_head_end(struct http_head *h, size_t size);
+/* Ends the head, which takes `size` bytes in all, and judges it; its body may have body_max bytes.  0: good; else the
+ * status to refuse with, and h->problem says why. */
+int http_head_end(struct http_head *h, size_t size, size_t body_max);
 
 /* Splits "HOST[:PORT]" or "[IPV6]:PORT": writes the host in lower case, without brackets and a final dot.
  * False: it is none of these. */

@@ -87,6 +87,8 @@ static bool read_field(char *line)
     return true;
 }
 
+static size_t body_max = HTTP_BODY_MAX;
+
 /* What http_head_end() says of these bytes; -1: the library answers itself. */
 static int status_of(const char *bytes, size_t length)
 {
@@ -101,7 +103,7 @@ static int status_of(const char *bytes, size_t length)
     while ((line = next_line()) != NULL && line[0])
         if (!read_field(line))
             return -1;
-    return line ? http_head_end(&head, block.at) : -1;
+    return line ? http_head_end(&head, block.at, body_max) : -1;
 }
 
 /* A case, with NULs in it if need be. */
@@ -443,6 +445,21 @@ static void lengths_are_read_as_they_are(void **unused)
     }
 }
 
+static void a_file_may_be_longer(void **unused)
+{
+    static const struct head_case good[] = {CASE(GET("Content-Length: 65537\r\n"), 0),
+                                            CASE(GET("Content-Length: 1000000\r\n"), 0)};
+    static const struct head_case bad[] = {
+        CASE(GET("Content-Length: 1000001\r\n"), 413),
+        CASE(GET("Content-Length: 18446744073709551616\r\n"), 413),
+        CASE(GET("Content-Length: 18446744073710551616\r\n"), 413)};
+    (void)unused;
+    body_max = 1000000;
+    assert_statuses(good, COUNT(good));
+    assert_statuses(bad, COUNT(bad));
+    body_max = HTTP_BODY_MAX;
+}
+
 static void transfer_codings_are_refused(void **unused)
 {
     static const struct head_case cases[] = {
@@ -705,6 +722,7 @@ int main(void)
         cmocka_unit_test(a_field_that_may_come_once_comes_once),
         cmocka_unit_test(a_length_is_digits_up_to_the_limit),
         cmocka_unit_test(lengths_are_read_as_they_are),
+        cmocka_unit_test(a_file_may_be_longer),
         cmocka_unit_test(transfer_codings_are_refused),
         cmocka_unit_test(a_head_names_its_host),
         cmocka_unit_test(one_expectation_is_known),

@@ -39,6 +39,7 @@ void http_requests_completed(void *context, struct MHD_Connection *connection, v
         link = &(*link)->next;
     *link = r->next;
     http_stream_end(r);
+    http_upload_end(r);
     if (r->answer)
         MHD_destroy_response(r->answer);
     http_connection_allow(r->place, HTTP_IDLE_MS, false);
@@ -70,8 +71,8 @@ static enum MHD_Result queue(struct http_request *r)
 /* The head has come.  Where it cannot be trusted nothing more is read: what follows might not be what it seems.  What
  * is refused for other reasons is answered when the body has come, so that the answer is not lost in a reset.  The
  * connection ends in both cases. */
-static enum MHD_Result start(struct http_request *r, const char *path, const char *method,
-                             const char *version)
+static bool take_head(struct http_request *r, const char *path, const char *method,
+                      const char *version)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
@@ -81,20 +82,60 @@ static enum MHD_Result start(struct http_request *r, const char *path, const cha
     r->close_after = true;
     http_head_begin(&r->head, method, version);
     MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, take_field, r);
-    if (http_head_end(&r->head, info->header_size) != 0) {
+    const struct http_upload_route *upload = http_upload_of(r);
+    if (http_head_end(&r->head, info->header_size, upload ? upload->max : HTTP_BODY_MAX) != 0) {
         http_answer_problem(r, (unsigned)r->head.status, r->head.problem, NULL);
-        return queue(r);
+        return false;
     }
     if (r->secure)
         http_check_secure(r);
-    if (!r->answer)
-        r->close_after = false;
+    r->is_upload = upload && !r->answer;
+    return true;
+}
+
+static enum MHD_Result make_room(struct http_request *r)
+{
     r->body_length = r->head.body_length;
     r->body = r->buffer = malloc(r->body_length + 1);
     if (!r->buffer)
         return MHD_NO;
     r->buffer[0] = 0;
     return MHD_YES;
+}
+
+static enum MHD_Result sleep_until_answered(struct http_request *r)
+{
+    r->suspended = true;
+    http_connection_allow(r->place, INT64_MAX, true);
+    MHD_suspend_connection(r->connection);
+    return MHD_YES;
+}
+
+/* A file is let come when its sender is known, also one that is refused; but nothing of strangers, nor of who waits to
+ * be asked for it, which he does not for long. */
+static enum MHD_Result open_upload(struct http_request *r, bool waits)
+{
+    bool is_stranger = r->status == 401 || r->status == 429;
+    if (r->answer && (is_stranger || waits))
+        return queue(r);
+    if (!r->answer && !r->upload)
+        return sleep_until_answered(r);
+    http_upload_open(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result start(struct http_request *r, const char *path, const char *method,
+                             const char *version)
+{
+    if (!take_head(r, path, method, version))
+        return queue(r);
+    if (r->is_upload) {
+        http_dispatch_secure(r);
+        return open_upload(r, r->head.value[FIELD_EXPECT]);
+    }
+    if (!r->answer)
+        r->close_after = false;
+    return make_room(r);
 }
 
 static enum MHD_Result take_body(struct http_request *r, const char *upload, size_t *upload_size)
@@ -112,22 +153,18 @@ static enum MHD_Result carry_on(struct http_request *r, const char *path, const 
                                 const char *version, const char *upload, size_t *upload_size,
                                 void (*dispatch)(struct http_request *r))
 {
-    if (!r)
+    if (!r || (r->started && !r->answer && r->http->closing))
         return MHD_NO;
     if (!r->started)
         return start(r, path, method, version);
+    if (r->is_upload && !r->opened)
+        return open_upload(r, false);
     if (*upload_size)
-        return take_body(r, upload, upload_size);
-    if (!r->answer && r->http->closing)
-        return MHD_NO;
+        return r->is_upload ? http_upload_take(r, upload, upload_size)
+                            : take_body(r, upload, upload_size);
     if (!r->answer)
         dispatch(r);
-    if (r->answer)
-        return queue(r);
-    r->suspended = true;
-    http_connection_allow(r->place, INT64_MAX, true);
-    MHD_suspend_connection(r->connection);
-    return MHD_YES;
+    return r->answer ? queue(r) : sleep_until_answered(r);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the library's type */
@@ -140,7 +177,8 @@ enum MHD_Result http_requests_secure(void *context, struct MHD_Connection *conne
     (void)connection;
     if (r)
         r->secure = true;
-    return carry_on(r, path, method, version, upload, upload_size, http_dispatch_secure);
+    return carry_on(r, path, method, version, upload, upload_size,
+                    r && r->is_upload ? http_upload_all : http_dispatch_secure);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the library's type */

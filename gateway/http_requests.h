@@ -22,7 +22,9 @@ enum MHD_Result http_requests_plain(void *context, struct MHD_Connection *connec
 /* Wakes what sleeps, so that the library can end it.  Nothing is answered from now on. */
 void http_requests_end(struct http *h);
 
-/* Of http_dispatch: what of a head can be refused before the body has come; and the request, when all of it has. */
+/* Of http_dispatch: who takes the file that a request brings, NULL: there is none; what of a head can be refused before
+ * the body has come; and the request, when all of it has, or before its file comes. */
+const struct http_upload_route *http_upload_of(const struct http_request *r);
 void http_check_secure(struct http_request *r);
 void http_dispatch_secure(struct http_request *r);
 void http_dispatch_plain(struct http_request *r);
@@ -33,6 +35,12 @@ void http_add_fields(struct http_request *r, struct MHD_Response *answer, const 
                      const char *cache);
 void http_give(struct http_request *r, unsigned status, struct MHD_Response *answer);
 void http_answer_wrong_method(struct http_request *r, unsigned methods);
+
+/* Of http_upload: the file is let come; bytes of it; all of it has come; the request is over. */
+void http_upload_open(struct http_request *r);
+enum MHD_Result http_upload_take(struct http_request *r, const char *bytes, size_t *length);
+void http_upload_all(struct http_request *r);
+void http_upload_end(struct http_request *r);
 
 /* Of http_stream: the request is over, and so is its stream, if it has one. */
 void http_stream_end(struct http_request *r);

@@ -57,9 +57,12 @@ void http_end_streams(struct http *h)
 
 void http_end_session(struct http *h)
 {
-    for (struct http_request *r = h->requests; r; r = r->next)
+    for (struct http_request *r = h->requests; r; r = r->next) {
         if (r->stream)
             r->stream->holds = false;
+        if (r->upload)
+            r->upload->holds = false;
+    }
     http_end_streams(h);
     session_end(&h->session);
 }

@@ -161,6 +161,7 @@ int loop_stop_on_signals(struct loop *l)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN); /* sent when a lease of ours is broken */
     sigprocmask(SIG_BLOCK, &set, NULL);
     l->signals = (struct loop_fd){.ready = on_stop_signal,
                                   .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};

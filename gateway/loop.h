@@ -56,7 +56,7 @@ int loop_watch(struct loop *l, struct loop_fd *watch, uint32_t events);
 void loop_set_timer(struct loop *l, struct loop_timer *timer, int64_t delay_ms);
 void loop_cancel_timer(struct loop *l, struct loop_timer *timer);
 
-/* From now on SIGTERM and SIGINT stop the loop, and SIGPIPE is ignored.  0, or -1 with errno. */
+/* From now on SIGTERM and SIGINT stop the loop, and SIGPIPE and SIGIO are ignored.  0, or -1 with errno. */
 int loop_stop_on_signals(struct loop *l);
 
 /* The signal that stopped the loop; 0: none did. */

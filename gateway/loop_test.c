@@ -7,6 +7,7 @@
 
 #include "loop.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -261,6 +262,21 @@ static void a_descriptor_that_cannot_be_waited_for_is_an_error(void **unused)
     assert_int_equal(closed.events, 0);
 }
 
+static void of_signals_only_those_to_stop_it_end_it(void **unused)
+{
+    sigset_t before;
+    (void)unused;
+    sigprocmask(SIG_SETMASK, NULL, &before);
+    assert_int_equal(loop_stop_on_signals(&loop), 0);
+    raise(SIGPIPE);
+    raise(SIGIO);
+    assert_int_equal(loop_stop_signal(&loop), 0);
+    raise(SIGTERM);
+    loop_run(&loop);
+    assert_int_equal(loop_stop_signal(&loop), SIGTERM);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 int main(void)
 {
 #define IN_A_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -275,6 +291,7 @@ int main(void)
         IN_A_LOOP(a_descriptor_is_delivered_while_it_is_waited_for),
         IN_A_LOOP(a_watch_removed_in_the_same_round_is_not_delivered),
         IN_A_LOOP(a_descriptor_that_cannot_be_waited_for_is_an_error),
+        IN_A_LOOP(of_signals_only_those_to_stop_it_end_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ enum due {
     DUE_STATUS = 1 << 0,
     DUE_METER_STATUS = 1 << 1,
     DUE_METER = 1 << 2,
-    DUE_COUNTERS = 1 << 3
+    DUE_COUNTERS = 1 << 3,
+    DUE_FIRMWARE = 1 << 4
 };
 
 /* A mean or a change on its way. */
@@ -58,7 +59,7 @@ struct mqtt {
     struct broker broker;
     char base[MQTT_TOPIC_MAX], status_topic[MQTT_TOPIC_MAX], meter_status_topic[MQTT_TOPIC_MAX],
         power_topic[MQTT_TOPIC_MAX], late_topic[MQTT_TOPIC_MAX], counters_topic[MQTT_TOPIC_MAX],
-        meter_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
+        meter_topic[MQTT_TOPIC_MAX], firmware_topic[MQTT_TOPIC_MAX], all_topics[MQTT_TOPIC_MAX];
     char serial[41], prefix[64], page[128];
     char message[MESSAGE_METER_MAX];
 };
@@ -146,6 +147,15 @@ static void make_counters(struct mqtt *m, struct text_out *out)
     message_device_counters(out, &d);
 }
 
+static void make_firmware(struct mqtt *m, struct text_out *out)
+{
+    json_t *json = m->commands.host->firmware(m->commands.host);
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    text_put(out, text ? text : "null");
+    json_decref(json);
+    free(text);
+}
+
 /* In the order they are said. */
 static const struct {
     unsigned due;
@@ -157,6 +167,7 @@ static const struct {
     {DUE_METER_STATUS, true, offsetof(struct mqtt, meter_status_topic), make_meter_status},
     {DUE_METER, false, offsetof(struct mqtt, meter_topic), make_meter},
     {DUE_COUNTERS, false, offsetof(struct mqtt, counters_topic), make_counters},
+    {DUE_FIRMWARE, true, offsetof(struct mqtt, firmware_topic), make_firmware},
 };
 
 static void say_what_is_due(struct mqtt *m)
@@ -197,7 +208,8 @@ static void on_up(struct mqtt_link_owner *owner)
     struct mqtt *m = of_owner(owner);
     bool fresh = !meter_is_stale(m->meter);
     bool commands = m->takes_commands && mqtt_link_is_secure(m->link);
-    m->due = DUE_STATUS | DUE_METER_STATUS | (fresh ? DUE_METER : 0);
+    m->due = DUE_STATUS | DUE_METER_STATUS | (fresh ? DUE_METER : 0) |
+             (m->commands.host->firmware ? DUE_FIRMWARE : 0);
     m->discovery.settings.commands = commands;
     if (commands)
         mqtt_commands_subscribe(&m->commands);
@@ -372,6 +384,7 @@ static void name_topics(struct mqtt *m, const char *site)
         {m->late_topic, "data/power_instant_late"},
         {m->counters_topic, "data/device_counters"},
         {m->meter_topic, "data/meter"},
+        {m->firmware_topic, "firmware"},
         {m->all_topics, "#"},
     };
     snprintf(m->base, sizeof m->base, "devices/%.64s/smart-connect/%.40s",
@@ -505,6 +518,14 @@ void mqtt_leave(struct mqtt *m)
 void mqtt_hurry(struct mqtt *m)
 {
     mqtt_link_hurry(m->link);
+}
+
+void mqtt_firmware_changed(struct mqtt *m)
+{
+    if (!mqtt_link_is_up(m->link) || !m->commands.host->firmware)
+        return;
+    m->due |= DUE_FIRMWARE;
+    say_what_is_due(m);
 }
 
 /* --- what can be seen ------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  *   data/power_instant_late       those that could not be sent at their time, in order
  *   data/device_counters          every minute
  *   data/meter                    slow values: when they change, and every five minutes
+ *   firmware                      how an update goes, retained; only where it is ours
  *   status, meter-status          online | offline, retained; the first is the last will
  *   cmd/<name>, .../response      commands, over TLS only
  *
@@ -42,6 +43,9 @@ struct mqtt_counters {
 struct mqtt_host {
     json_t *(*status)(struct mqtt_host *host); /* NULL: out of memory */
     void (*reset)(struct mqtt_host *host);     /* soft: reconnects; the link may be gone then */
+    /* Begins an update; false: `error` (UPDATE_ERROR_MAX) says why not. */
+    bool (*update)(struct mqtt_host *host, const char *url, char *error);
+    json_t *(*firmware)(struct mqtt_host *host); /* how an update goes; NULL: nothing to tell */
 };
 
 struct mqtt_settings {
@@ -92,6 +96,9 @@ const char *mqtt_topics(const struct mqtt *m);
 
 /* The network came back: a connection that is waited for is tried soon. */
 void mqtt_hurry(struct mqtt *m);
+
+/* The message `firmware` may be another one now. */
+void mqtt_firmware_changed(struct mqtt *m);
 
 /* The connection: its state, and why there is none. */
 const struct mqtt_link *mqtt_link_of(const struct mqtt *m);

@@ -117,9 +117,8 @@ static char *do_reset(struct mqtt_commands *c, const struct command *command)
 static char *do_update(struct mqtt_commands *c, const struct command *command)
 {
     char error[UPDATE_ERROR_MAX];
-    (void)c;
-    return update_from_url(command->url, error) ? command_response(command->id, NULL)
-                                                : command_refusal(command->id, error);
+    return c->host->update(c->host, command->url, error) ? command_response(command->id, NULL)
+                                                         : command_refusal(command->id, error);
 }
 
 static const struct {

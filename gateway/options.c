@@ -274,6 +274,19 @@ const struct option_row option_rows[] = {
      "the box's button: evdev:PATH[:KEY], a key of an input device, or\n"
      "gpio:CHIP:LINE[,low], low: pressed is 0", TEXT(button, check_button)},
 
+    {"update", "update", "WHO", "package-manager",
+     "who brings newer versions: the package manager, or we through RAUC, on a\n"
+     "system in two slots", CHOICE(update, choices_update)},
+    {"update", "update-folder", "DIR", "",
+     "where a bundle lies while it is installed; empty = the state folder", TEXT(update_folder, NULL)},
+    {"update", "update-fetch", "SOCKET", "/run/smart-connect-fetch.socket",
+     "where the downloader listens", TEXT(update_fetch, NULL)},
+    {"update", "update-release", "FILE", "/usr/lib/smart-connect/release",
+     "says which release this system is", TEXT(update_release, NULL)},
+    {"update", "update-floor", "FILE", "/var/lib/smart-connect-update/floor",
+     "says below which release nothing is installed", TEXT(update_floor, NULL)},
+    {"update", "update-trial-s", "SECONDS", "300",
+     "a new system has so long to prove that it is well, then it is restarted", NUMBER(update_trial_s, 30, 3600)},
     {"device", "state", "DIR", "/var/lib/smart-connect",
      "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},
     {"device", "serial", "HEX", "",

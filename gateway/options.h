@@ -74,6 +74,13 @@ struct options {
     /* [panel] */
     char led[OPTION_TEXT_MAX];
     char button[OPTION_TEXT_MAX];
+    /* [update] */
+    int update; /* enum update_manager */
+    char update_folder[OPTION_TEXT_MAX];
+    char update_fetch[OPTION_TEXT_MAX];
+    char update_release[OPTION_TEXT_MAX];
+    char update_floor[OPTION_TEXT_MAX];
+    int update_trial_s;
     /* [device] */
     char state[OPTION_TEXT_MAX];
     char serial[OPTION_TEXT_MAX];

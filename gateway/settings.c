@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define CONFIG_FILE "config.json"
 #define DAMAGED_FILE "config.json.damaged"
 #define NEWER_FILE "config.json.newer"
 
@@ -35,7 +34,7 @@ static void note_problem(struct settings *s, const struct config_errors *errors,
                  "%s in the stored configuration cannot be used (%.120s): the default holds",
                  errors->list[0].pointer, errors->list[0].detail);
     if (s->problem[0])
-        log_warning("settings", "%s/%s: %s", s->state_dir, CONFIG_FILE, s->problem);
+        log_warning("settings", "%s/%s: %s", s->state_dir, SETTINGS_FILE, s->problem);
 }
 
 static void take_file(struct settings *s, const char *text, size_t length)
@@ -45,14 +44,14 @@ static void take_file(struct settings *s, const char *text, size_t length)
     note_problem(s, &errors, result);
     s->set_aside = result == CONFIG_FILE_NEWER || result == CONFIG_FILE_PARTLY;
     if (result == CONFIG_FILE_DAMAGED &&
-        !atomic_file_set_aside(s->state_dir, CONFIG_FILE, DAMAGED_FILE))
+        !atomic_file_set_aside(s->state_dir, SETTINGS_FILE, DAMAGED_FILE))
         log_warning("settings", "%s/%s: %s", s->state_dir, DAMAGED_FILE, strerror(errno));
 }
 
 static void read_kept(struct settings *s)
 {
     size_t length = 0;
-    char *text = atomic_file_read(s->state_dir, CONFIG_FILE, CONFIG_FILE_MAX, &length);
+    char *text = atomic_file_read(s->state_dir, SETTINGS_FILE, CONFIG_FILE_MAX, &length);
     if (text || errno == EFBIG)
         take_file(s, text ? text : "", length);
     else if (errno != ENOENT)
@@ -69,7 +68,7 @@ static void read_kept(struct settings *s)
 static bool keep_copy(const char *state_dir)
 {
     size_t length = 0;
-    char *text = atomic_file_read(state_dir, CONFIG_FILE, CONFIG_FILE_MAX, &length);
+    char *text = atomic_file_read(state_dir, SETTINGS_FILE, CONFIG_FILE_MAX, &length);
     bool ok = text ? atomic_file_write(state_dir, NEWER_FILE, text, length) : errno == ENOENT;
     if (text)
         explicit_bzero(text, length);
@@ -83,12 +82,13 @@ static bool remove_all(const char *state_dir)
     return atomic_file_remove(state_dir, NETWORK_TRIAL_FILE) &&
            atomic_file_remove(state_dir, NEWER_FILE) &&
            atomic_file_remove(state_dir, DAMAGED_FILE) &&
-           atomic_file_change(state_dir, CONFIG_FILE, NULL, 0, CONFIG_FILE_MAX);
+           atomic_file_remove(state_dir, SETTINGS_BEFORE_FILE) &&
+           atomic_file_change(state_dir, SETTINGS_FILE, NULL, 0, CONFIG_FILE_MAX);
 }
 
 static bool replace(const struct settings *s)
 {
-    return s->text ? atomic_file_change(s->state_dir, CONFIG_FILE, s->text, strlen(s->text),
+    return s->text ? atomic_file_change(s->state_dir, SETTINGS_FILE, s->text, strlen(s->text),
                                         CONFIG_FILE_MAX)
                    : remove_all(s->state_dir);
 }
@@ -101,7 +101,7 @@ static void run_save(struct worker_job *job)
                                                      strlen(s->first_text));
     bool ok = first && (!s->text || !s->set_aside || keep_copy(s->state_dir)) && replace(s);
     s->error = ok ? 0 : errno;
-    s->failed = first ? CONFIG_FILE : s->first_name;
+    s->failed = first ? SETTINGS_FILE : s->first_name;
 }
 
 static void forget(char **text)
@@ -173,7 +173,7 @@ static void save(struct settings *s)
         commit(s);
     } else if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
         forget_text(s);
-        fail_to_save(s, CONFIG_FILE, ENOMEM);
+        fail_to_save(s, SETTINGS_FILE, ENOMEM);
     }
 }
 

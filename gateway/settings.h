@@ -9,6 +9,10 @@
 #include "config.h"
 #include "worker.h"
 
+/* Files of the state folder: the settings; those of before an update that has not proved itself (update_record.h). */
+#define SETTINGS_FILE "config.json"
+#define SETTINGS_BEFORE_FILE "config.json.before"
+
 enum { SETTINGS_ETAG_MAX = 32, SETTINGS_PROBLEM_MAX = 280 };
 
 enum settings_result {
