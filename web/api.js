@@ -42,4 +42,22 @@ export async function request(method, path, {body, etag} = {}) {
   return response;
 }
 
+/* As request(), of a file, which is not read into memory; `hear` is told its share that is sent: 0 to 1. */
+export function upload(path, file, hear) {
+  return new Promise((resolve, reject) => {
+    const asked = new XMLHttpRequest(); // fetch() does not tell how far it is
+    asked.open("POST", url(path));
+    asked.setRequestHeader("Content-Type", "application/octet-stream");
+    asked.upload.onprogress = ({loaded, total}) => hear(loaded / total);
+    asked.onerror = asked.onabort = () => reject(new Problem(0));
+    asked.onload = async () => {
+      const headers = {"Content-Type": asked.getResponseHeader("Content-Type") ?? ""};
+      const answer = new Response(asked.response, {status: asked.status, headers});
+      if (answer.ok) resolve(answer.json());
+      else reject(await problemOf(answer));
+    };
+    asked.send(file);
+  });
+}
+
 export const get = async (path) => (await request("GET", path)).json();

@@ -27,8 +27,11 @@ export class AskForm {
   /* The lines below the buttons, as functions: they are said again in another language. */
   #said = {status: () => "", alert: () => ""};
 
-  /* Calls submit() when the form is sent, unless an answer is awaited. */
-  constructor(id, submit) {
+  #refused;
+
+  /* Calls submit() when the form is sent, unless an answer is awaited; `refused` says that a field is to be corrected. */
+  constructor(id, submit, refused = "refusedForm") {
+    this.#refused = refused;
     this.node = byId(id);
     this.fields = [...this.node.querySelectorAll(".field :is(input, textarea)")]
       .map((input) => new Field(this.node, [input]));
@@ -75,8 +78,8 @@ export class AskForm {
     this.#refuse([field]);
   }
 
-  /* What the gateway said. */
-  show(problem) {
+  /* What the gateway said; where no field is blamed in these words. */
+  show(problem, words = () => notDone(problem)) {
     const blamed = [];
     for (const {pointer, detail} of problem.errors) {
       const field = this.fields.find((one) => one.pointer === pointer);
@@ -84,11 +87,11 @@ export class AskForm {
       if (field) blamed.push(field);
     }
     if (blamed.length) this.#refuse(blamed);
-    else this.say("alert", () => notDone(problem));
+    else this.say("alert", words);
   }
 
   #refuse(blamed) {
-    this.say("alert", () => t("refusedForm"));
+    this.say("alert", () => t(this.#refused));
     this.fields.find((field) => blamed.includes(field)).focus();
   }
 }

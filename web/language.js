@@ -1,10 +1,14 @@
 /* language.js - which language the page speaks, and how it writes texts and numbers. */
-import {TEXTS} from "./texts.js";
-
 const LANGUAGES = ["en", "nl", "fr"];
 const KEY = "smart-connect-language";
 const listeners = [];
-let language = "en";
+let language = preferred();
+let texts = await textsOf(language);
+
+/* The build makes a file for each language of texts.js. */
+async function textsOf(wanted) {
+  return (await import(`/texts-${wanted}.js`)).TEXTS;
+}
 
 /* The browser's first language that we speak, unless the user has chosen one. */
 function preferred() {
@@ -25,7 +29,7 @@ const unbroken = (text) => text.replace(/ ([:;?!»…])/g, "\u00a0$1").replace(/
 
 /* The text of a key, with {name} filled in from `values`. */
 export function t(key, values = {}) {
-  return unbroken(TEXTS[key][language]).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return unbroken(texts[key]).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 /* Why something could not be done: the lead-in is translated, the gateway's own words are English. */
@@ -60,14 +64,25 @@ function apply() {
   for (const draw of listeners) draw();
 }
 
+/* A language whose texts cannot be had is not spoken. */
+async function change(select) {
+  const wanted = select.value;
+  const found = await textsOf(wanted).catch(() => null);
+  if (wanted !== select.value) return; // another one was chosen since
+  if (!found) {
+    select.value = language;
+    return;
+  }
+  texts = found;
+  language = wanted;
+  try {
+    localStorage.setItem(KEY, language);
+  } catch { /* then it lasts until the page is closed */ }
+  apply();
+}
+
 export function startLanguage(select) {
-  language = select.value = preferred();
-  select.addEventListener("change", () => {
-    language = select.value;
-    try {
-      localStorage.setItem(KEY, language);
-    } catch { /* then it lasts until the page is closed */ }
-    apply();
-  });
+  select.value = language;
+  select.addEventListener("change", () => change(select));
   apply();
 }

@@ -4,6 +4,7 @@ import {loadCertificate, startCertificate} from "./certificate.js";
 import {Chart} from "./chart.js";
 import {Config} from "./config.js";
 import {byId} from "./dom.js";
+import {loadFirmware, restartsBox, showFirmware, startFirmware} from "./firmware.js";
 import {History} from "./history.js";
 import {startLanguage} from "./language.js";
 import {Live} from "./live.js";
@@ -13,7 +14,7 @@ import {showNetwork, startNetwork} from "./network.js";
 import {startPassword} from "./password.js";
 import {startReport} from "./report.js";
 import {showRtu, startRtu} from "./rtu.js";
-import {loadFirmware, showService, startService} from "./service.js";
+import {showService, startService} from "./service.js";
 import {showSettings, startSettings} from "./settings.js";
 import {meterText, showStatus, startStatus} from "./status.js";
 import {startTelegram} from "./telegram.js";
@@ -46,6 +47,7 @@ startModbus(forms.modbus);
 startRtu(forms.rtu);
 startTelegram();
 startReport();
+startFirmware();
 startService({...quiet, describe: meterText, forget: () => Object.values(forms).forEach((form) => form.reload())});
 startPassword({...quiet, askAgain});
 startLanguage(byId("language"));
@@ -69,6 +71,7 @@ function hearState(state) {
   showModbus(state);
   showRtu(state);
   showSettings(forms, state);
+  showFirmware(state);
   showService(state);
   setAge(state.Meter.DataAge);
   setStale(state.Meter.Stale);
@@ -96,6 +99,7 @@ function hearConnection(problem) {
     return;
   }
   const action = problem.status === 401 ? LOG_IN : {key: "retryNow", run: () => live.retry()};
-  setBanner("connection", CONNECTION[problem.status] ?? "serverProblem",
+  const restarts = problem.status === 0 && restartsBox();
+  setBanner("connection", restarts ? "updateRestarting" : CONNECTION[problem.status] ?? "serverProblem",
     {detail: problem.status ? problem.message : "", action});
 }

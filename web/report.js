@@ -24,9 +24,15 @@ const STATUS = {
     RTU: {Ok: true, Map: true, Active: true, AfterReboot: true, Direction: true, Leds: true, Counters: true},
   },
 };
+const FIRMWARE = {
+  Version: true, Release: true, Floor: true, Compatible: true, ManagedBy: true, State: true, Progress: true, Slots: true,
+  Result: {Ok: true, From: true, To: true, Reason: true, Time: true},
+};
 const READINGS = {
   standard: true, grid: true, phases: true, sequence: true, object_errors: true, ts: true, meter_ts: true,
 };
+/* Why an update failed may name the host it came from: before a colon, or by its domain. */
+const HOST = /^\S+(?=: )|([\w-]+\.)+[a-z][\w-]*/gi;
 const VALUES = /^(power|voltage|current|line_voltage|meter_voltage|meter_current)_/;
 
 function pick(from, wanted) {
@@ -39,9 +45,10 @@ async function make() {
   const status = await get("/api/v1/status");
   const firmware = await get("/api/v1/firmware");
   const readings = await get("/api/v1/readings").catch(() => null); // none before the first telegram
-  const report = {report: 1, status: pick(status, STATUS), firmware};
+  const report = {report: 1, status: pick(status, STATUS), firmware: pick(firmware, FIRMWARE)};
   report.status.State.Modbus.Clients = status.State.Modbus.Clients.length;
   report.status.State.Meter.Input = status.State.Meter.Input?.split(":")[0];
+  if (firmware.Result?.Reason) report.firmware.Result.Reason = firmware.Result.Reason.replace(HOST, "…");
   report.readings = readings && {
     ...pick(readings, READINGS),
     values: Object.fromEntries(Object.entries(readings.values).filter(([key]) => VALUES.test(key))),

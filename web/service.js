@@ -1,26 +1,10 @@
-/* service.js - firmware, diagnostics, restart and factory reset. */
-import {get} from "./api.js";
+/* service.js - diagnostics, restart and factory reset. */
 import {attempt} from "./ask.js";
 import {confirmed} from "./confirm.js";
 import {byId, setFacts, setRows, setText} from "./dom.js";
 import {dateTime, number, onLanguage, t} from "./language.js";
 
-let firmware = null, state = null, meterText = () => "";
-
-function drawFirmware() {
-  if (!firmware) return;
-  const packaged = firmware.ManagedBy === "package-manager";
-  const facts = [[t("version"), firmware.Version],
-    [t("managedBy"), packaged ? t("managedPackage") : firmware.ManagedBy],
-    [t("updateState"), firmware.State === "idle" ? t("updateIdle")
-      : [firmware.State, firmware.Progress].filter((part) => part != null).join(", ")]];
-  if (firmware.Slots?.length) facts.push([t("slots"), firmware.Slots.map(asText).join("; ")]);
-  if (firmware.Result) facts.push([t("result"), asText(firmware.Result)]);
-  setFacts(byId("firmware"), facts);
-  setText(byId("firmware-advice"), packaged ? t("managedPackageAdvice") : "");
-}
-
-const asText = (value) => typeof value === "string" ? value : JSON.stringify(value);
+let state = null, meterText = () => "";
 
 function drawMeter() {
   const meter = state.Meter;
@@ -41,7 +25,6 @@ function timeAgo(seconds) {
 }
 
 function draw() {
-  drawFirmware();
   if (!state) return;
   drawMeter();
   const factory = state.Configuration.Factory;
@@ -77,11 +60,6 @@ export function startService({describe, ...page}) {
   byId("restart").addEventListener("click", () => reset("soft", "restarting"));
   byId("factory").addEventListener("click", () => factoryReset(page));
   onLanguage(draw);
-}
-
-export async function loadFirmware() {
-  firmware = await get("/api/v1/firmware").catch(() => firmware);
-  draw();
 }
 
 export function showService(now) {
