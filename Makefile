@@ -30,7 +30,11 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
 
-.PHONY: help build configurator run test test-box test-package firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install deb sbom clean
+need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openssl rauc mksquashfs grub-editenv
+# What makes signed updates, and installs them.
+update_tools = rauc mksquashfs unsquashfs grub-editenv openssl
+
+.PHONY: help build configurator run test test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -50,8 +54,9 @@ run: build ## try it: a simulated meter, a broker and a live view; Ctrl-C ends i
 test: ## all tests, then again with sanitizers, then a short fuzzing
 	$(need_test)
 	$(call cmake,release,all,-DWERROR=$(WERROR))
-	$(call ctest,release) -LE box
+	$(call ctest,release) -LE 'box|image|update'
 	$(call ctest,release) -L box
+	$(call ctest,release) -L update
 	$(call cmake,asan,all)
 	$(call ctest,asan)
 	$(call cmake,fuzz,all)
@@ -62,6 +67,27 @@ test-box: ## a whole box: among routers and chargers, and in an emulated PC with
 		avahi-daemon iw ip nft curl mbpoll,$(libraries))
 	$(call cmake,release,smart-connect,-DWERROR=$(WERROR))
 	$(call ctest,release) -L box
+
+test-update: ## updates in an emulated PC: bundles that must not be installed, trials, power cuts: five minutes
+	$(call need,test,python3 qemu-system-x86_64 busybox cpio depmod dbus-daemon $(update_tools),$(libraries))
+	$(call cmake,release,smart-connect smart-connect-floor reboots_on_bus,-DWERROR=$(WERROR))
+	$(call ctest,release) -L update
+
+image: deb ## the appliance: build/image/smart-connect-ARCH.img, a disk, and .raucb, an update of it; ARCH=, KEYS=, PACKAGES=, DEBUG=1
+	$(call need,image,$(need_image))
+	packaging/image/build build/image
+
+test-image: deb ## the appliance in an emulated PC: started, updated, broken: half an hour
+	$(call need,image,$(need_image) qemu-system-x86_64 qemu-img python3)
+	$(call cmake,release,smart-connect,-DWERROR=$(WERROR))
+	DEBUG=1 packaging/image/build build/image
+	$(call ctest,release) -L image
+
+test-update-long: ## every byte, cut and race of the bundles that must not be installed, and 200 power cuts: hours
+	$(call need,test,python3 qemu-system-x86_64 busybox cpio depmod dbus-daemon $(update_tools),$(libraries))
+	$(call cmake,release,smart-connect smart-connect-floor reboots_on_bus,-DWERROR=$(WERROR))
+	UPDATE_LONG=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/update_bundles_test.py \
+		tests/update_signature_test.py tests/update_cut_test.py
 
 firmware: ## the P1MB's firmware for each board: build/firmware/p1mb-BOARD.elf, .bin, .hex
 	$(call need,firmware,arm-none-eabi-gcc python3)

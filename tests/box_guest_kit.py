@@ -81,13 +81,17 @@ class BoxGuest(Machine):
     """The machine, up, with nothing of a box yet."""
     patience = PATIENCE
 
-    def __init__(self, folder):
+    def __init__(self, folder, modules=(), disks=()):
+        """`modules`: of the kernel, besides those it boots with.  `disks`: files; the first is vda."""
         need(["depmod"])
         image = kernel("pc")
-        modules = {f"/modules/{number:02}.ko": path for number, path in enumerate(module_files(image, ROOT_MODULES))}
+        wanted = module_files(image, (*ROOT_MODULES, *modules))
+        modules = {f"/modules/{number:02}.ko": path for number, path in enumerate(wanted)}
         initramfs = make_initramfs(folder, {"/init": RECIPE / "box_init", **modules}, ("sys", "host", "memory", "root"))
         options = ["-m", "768", "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
                    "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
+        for disk in disks:
+            options += ["-drive", f"if=virtio,format=raw,file={disk}"]
         super().__init__(folder, "box", image, initramfs, options)
         self.shell("ip link set lo up; mkdir -p /lib/modules; "
                    f"mount --bind {shlex.quote(str(image / 'lib/modules'))} /lib/modules")

@@ -300,6 +300,7 @@ class Page:
 
     def speak(self, language):
         self.select("#language", language)
+        self.until(language, "return document.documentElement.lang === arguments[0]", language)
 
     def size(self, width, height):
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
@@ -329,7 +330,8 @@ def fixture_browser(tmp_path_factory):
                      "disable-background-networking", "disable-component-update", "ignore-certificate-errors",
                      "disable-extensions", "process-per-site", "disable-site-isolation-trials",
                      "disable-features=SpareRendererForSitePerProcess,BackForwardCache,Translate",
-                     "lang=en", f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
+                     "lang=en", "host-resolver-rules=MAP *.local 127.0.0.1",
+                     f"user-data-dir={tmp_path_factory.mktemp('browser')}"):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.chrome.service.Service(shutil.which("chromedriver"))

@@ -15,6 +15,7 @@ import pathlib
 import platform
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -99,24 +100,23 @@ def make_initramfs(folder, files, empty=()):
     return packed
 
 
-class Machine(Process):
-    """A guest, up.  `ends` are our ends of its QEMU's sockets: the console, and what else the options name."""
+class Console(Process):
+    """A guest whose first serial port is a shell: our commands go in, their output comes out.  `ends` are our ends of its
+    QEMU's sockets: the console, and what else the options name."""
     patience = DEADLINE  # seconds that a command may take
 
-    def __init__(self, folder, name, image, initramfs, options, sockets=(), seconds=4 * DEADLINE):
-        """`image`: the folder of kernel().  `sockets`: ids of chardevs that the options use.  `seconds` to boot."""
+    def __init__(self, folder, name, command, sockets=()):
+        """`sockets`: ids of chardevs, beside `console`, that the command's options use."""
         pairs = {name: socket.socketpair() for name in ("console", *sockets)}
         self.ends = {name: pair[0] for name, pair in pairs.items()}
-        command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   "-M", "pc", "-accel", "tcg", "-cpu", "max", "-kernel", unpacked(image / "vmlinuz"), "-initrd", initramfs,
-                   "-append", CMDLINE]
         for chardev, pair in pairs.items():
-            command += ["-chardev", f"socket,id={chardev},fd={pair[1].fileno()}"]
-        command += ["-device", "isa-serial,index=0,chardev=console", *options]
+            command = [*command, "-chardev", f"socket,id={chardev},fd={pair[1].fileno()}"]
         super().__init__(folder, name, command, pass_fds=[pair[1].fileno() for pair in pairs.values()])
         for end, far in pairs.values():
             far.close()
             end.settimeout(DEADLINE)
+
+    def wait_up(self, seconds):
         self.heard(rb"guest is up\n", seconds)
 
     def heard(self, pattern, seconds=DEADLINE):
@@ -144,10 +144,22 @@ class Machine(Process):
         assert status == 0, f"{command}: exit {status}: {said}"
         return said
 
-    def off(self):
-        self.end()
+    def off(self, number=signal.SIGTERM):
+        self.end(number)
         for end in self.ends.values():
             end.close()
+
+
+class Machine(Console):
+    """A guest with a kernel and an initramfs of ours, up."""
+
+    def __init__(self, folder, name, image, initramfs, options, sockets=(), seconds=4 * DEADLINE):
+        """`image`: the folder of kernel().  `sockets`: ids of chardevs that the options use.  `seconds` to boot."""
+        command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                   "-M", "pc", "-accel", "tcg", "-cpu", "max", "-kernel", unpacked(image / "vmlinuz"), "-initrd", initramfs,
+                   "-append", CMDLINE, "-device", "isa-serial,index=0,chardev=console", *options]
+        super().__init__(folder, name, command, sockets)
+        self.wait_up(seconds)
 
 
 class Monitor:

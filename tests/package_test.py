@@ -32,9 +32,9 @@ def field(name, deb):
 
 
 def dependencies():
-    """Names of packages, the first of alternatives."""
+    """Names of Debian's packages, the first of alternatives."""
     names = {re.match(r"[a-z0-9.+-]+", part.strip())[0] for deb in debs() for part in field("Depends", deb).split(",")}
-    return sorted(names)
+    return sorted(names - {field("Package", deb) for deb in debs()})
 
 
 def base():
@@ -98,7 +98,7 @@ def fixture_debian():
 
 def test_versions_are_those_of_the_program(debian):
     version = subprocess.run([PROGRAM, "version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    assert [field("Version", deb) for deb in debs()] == [version] * 2
+    assert [field("Version", deb) for deb in debs()] == [version] * 3
     assert debian.run("smart-connect version; p1mb-config --version") == \
         f"smart-connect {version}\np1mb-config {version}\n"
 
@@ -162,6 +162,6 @@ def test_without_a_privilege_it_serves_at_the_ports_that_systemd_opened(debian):
 
 
 def test_purge_leaves_nothing_but_the_user(debian):
-    debian.run("echo secret >/etc/smart-connect/credentials/mqtt-password; dpkg --purge smart-connect p1mb-config")
+    debian.run("echo secret >/etc/smart-connect/credentials/mqtt-password; dpkg --purge smart-connect-updater smart-connect p1mb-config")
     assert debian.files() - debian.before == set()
     assert debian.run("getent passwd smart-connect")
