@@ -303,7 +303,7 @@ def dhcp_that_nobody_answers(house):
     ear.close()
     box.router.serve_dhcp()
     address = lease(box, 90)
-    assert wait_state(page, "connected")["Card"]["Addresses"] == [f"{address}/24"]
+    wait_until(lambda: wait_state(page, "connected")["Card"]["Addresses"] == [f"{address}/24"], "that address alone", 60)
 
 
 @scenario
