@@ -87,7 +87,7 @@ test-update-long: ## every byte, cut and race of the bundles that must not be in
 	$(call need,test,python3 qemu-system-x86_64 busybox cpio depmod dbus-daemon $(update_tools),$(libraries))
 	$(call cmake,release,smart-connect smart-connect-floor reboots_on_bus,-DWERROR=$(WERROR))
 	UPDATE_LONG=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/update_bundles_test.py \
-		tests/update_signature_test.py tests/update_cut_test.py
+		tests/update_signature_test.py tests/update_trial_test.py tests/update_cut_test.py
 
 firmware: ## the P1MB's firmware for each board: build/firmware/p1mb-BOARD.elf, .bin, .hex
 	$(call need,firmware,arm-none-eabi-gcc python3)
