@@ -80,6 +80,9 @@ json_t *api_state(const struct api *api);
 /* The Network object of it. */
 json_t *api_network(const struct api *api, const struct host_net *net);
 
+/* Of the progress that is told over MQTT, in percent. */
+enum { API_FIRMWARE_STEP = 10 };
+
 /* The Firmware object of it; and what is said of updates over MQTT. */
 json_t *api_firmware_state(const struct api *api);
 json_t *api_firmware_message(const struct api *api);

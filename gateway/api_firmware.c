@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PERCENT_STEP = 10 }; /* in messages */
-
 /* --- what is shown ---------------------------------------------------------------------------- */
 
 static json_t *slot_json(const struct rauc_slot *slot)
@@ -48,7 +46,7 @@ static json_t *firmware_json(const struct update_info *i)
     return json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "Version",
                      SMART_CONNECT_VERSION, "Release", api_text(i->release), "Floor",
                      api_text(i->floor), "Compatible", api_text(i->compatible), "ManagedBy",
-                     choices_update[i->manager], "State", i->state_name, "Progress",
+                     choices_update[i->manager], "State", update_state_name(i->state), "Progress",
                      percent_json(i->percent), "Detail", api_text(i->detail), "Slots",
                      slots_json(i->rauc), "Result", result_json(i->result));
 }
@@ -56,18 +54,20 @@ static json_t *firmware_json(const struct update_info *i)
 json_t *api_firmware_state(const struct api *api)
 {
     const struct update_info info = update_get_info(api->update);
-    return json_pack("{s:s, s:o}", "State", info.state_name, "Progress", percent_json(info.percent));
+    return json_pack("{s:s, s:o}", "State", update_state_name(info.state), "Progress",
+                     percent_json(info.percent));
 }
 
 json_t *api_firmware_message(const struct api *api)
 {
     const struct update_info i = update_get_info(api->update);
     int64_t now_s = wall_clock_s();
-    int percent = i.percent < 0 ? i.percent : i.percent - i.percent % PERCENT_STEP;
+    int percent = i.percent < 0 ? i.percent : i.percent - i.percent % API_FIRMWARE_STEP;
     return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o}", "ts",
                      now_s == READING_NO_TIME ? json_null() : json_integer(now_s), "version",
-                     SMART_CONNECT_VERSION, "release", api_text(i.release), "state", i.state_name,
-                     "progress", percent_json(percent), "result", result_json(i.result));
+                     SMART_CONNECT_VERSION, "release", api_text(i.release), "state",
+                     update_state_name(i.state), "progress", percent_json(percent), "result",
+                     result_json(i.result));
 }
 
 static void answer_state(struct http_request *r, const struct api *api, unsigned status)
@@ -141,7 +141,6 @@ struct bundle_upload {
     struct http_upload upload;
     struct update_sender sender;
     struct api *api;
-    bool accepted; /* the update is under way */
 };
 
 static size_t on_take(struct http_upload *u, const char *bytes, size_t length)

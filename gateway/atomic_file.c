@@ -192,6 +192,18 @@ static bool unlink_if_there(int dir, const char *name)
     return unlinkat(dir, name, 0) == 0 || errno == ENOENT;
 }
 
+bool atomic_file_copy(const char *folder, const char *from, const char *to, size_t max)
+{
+    size_t length;
+    char *bytes = atomic_file_read(folder, from, max, &length);
+    if (!bytes)
+        return false;
+    bool ok = atomic_file_write(folder, to, bytes, length);
+    explicit_bzero(bytes, length);
+    free(bytes);
+    return ok;
+}
+
 bool atomic_file_remove(const char *folder, const char *name)
 {
     char temporary[ATOMIC_FILE_NAME_MAX];

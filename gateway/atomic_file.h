@@ -32,6 +32,10 @@ bool atomic_file_publish(const char *folder, const char *name, const void *bytes
  * count.  NULL with errno; ENOENT when it is not there, EFBIG when it is longer than max. */
 char *atomic_file_read(const char *folder, const char *name, size_t max, size_t *length);
 
+/* Replaces folder/to by the bytes of folder/from, of which there may be `max`; what lay in memory is wiped.  False with
+ * errno; ENOENT when there is no folder/from. */
+bool atomic_file_copy(const char *folder, const char *from, const char *to, size_t max);
+
 /* Removes folder/name durably, and what a power cut may have left of its successor.  True also if it was
  * not there; else false with errno. */
 bool atomic_file_remove(const char *folder, const char *name);

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { MS_PER_S = 1000, PERCENT_STEP = 10 };
+enum { MS_PER_S = 1000 };
 
 static struct gateway *of_owner(struct update_owner *owner)
 {
@@ -16,7 +16,7 @@ static void on_changed(struct update_owner *owner)
 {
     struct gateway *g = of_owner(owner);
     const struct update_info info = update_get_info(g->update);
-    const int step = info.percent / PERCENT_STEP;
+    const int step = info.percent / API_FIRMWARE_STEP;
     if (info.revision == g->update_told.revision && step == g->update_told.step)
         return;
     g->update_told.revision = info.revision;

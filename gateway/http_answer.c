@@ -33,16 +33,21 @@ void http_add_fields(struct http_request *r, struct MHD_Response *answer, const 
         MHD_add_response_header(answer, "Connection", "close");
 }
 
-/* Takes the answer over; if the library waits for it, wakes it. */
-void http_give(struct http_request *r, unsigned status, struct MHD_Response *answer)
+void http_wake(struct http_request *r)
 {
-    r->answer = answer;
-    r->status = status;
     if (!r->suspended)
         return;
     r->suspended = false;
     MHD_resume_connection(r->connection);
     http_door_kick(r->place->door);
+}
+
+/* Takes the answer over; if the library waits for it, wakes it. */
+void http_give(struct http_request *r, unsigned status, struct MHD_Response *answer)
+{
+    r->answer = answer;
+    r->status = status;
+    http_wake(r);
 }
 
 static struct MHD_Response *copy_of(const void *bytes, size_t length)

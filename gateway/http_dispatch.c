@@ -119,9 +119,9 @@ void http_dispatch_secure(struct http_request *r)
 
 const struct http_upload_route *http_upload_of(const struct http_request *r)
 {
-    const struct http_route *route = find_route(r->http, r->path);
-    bool takes = route && (route->methods & HTTP_UPLOADS) && method_bit(r->method) == HTTP_POST;
-    return takes && r->secure && http_head_is_file(&r->head) ? route->data : NULL;
+    bool is_file = r->secure && method_bit(r->method) == HTTP_POST && http_head_is_file(&r->head);
+    const struct http_route *route = is_file ? find_route(r->http, r->path) : NULL;
+    return route && (route->methods & HTTP_UPLOADS) ? route->data : NULL;
 }
 
 /* Finds the route; what can be refused before the body has come is. */

@@ -36,6 +36,9 @@ void http_add_fields(struct http_request *r, struct MHD_Response *answer, const 
 void http_give(struct http_request *r, unsigned status, struct MHD_Response *answer);
 void http_answer_wrong_method(struct http_request *r, unsigned methods);
 
+/* Lets the library go on with a request that sleeps. */
+void http_wake(struct http_request *r);
+
 /* Of http_upload: the file is let come; bytes of it; all of it has come; the request is over. */
 void http_upload_open(struct http_request *r);
 enum MHD_Result http_upload_take(struct http_request *r, const char *bytes, size_t *length);

@@ -3,16 +3,6 @@
 
 enum { PAUSE_MS = 30000 }; /* between two pieces of a file */
 
-/* Lets the library call us again. */
-static void wake(struct http_request *r)
-{
-    if (!r->suspended)
-        return;
-    r->suspended = false;
-    MHD_resume_connection(r->connection);
-    http_door_kick(r->place->door);
-}
-
 void http_begin_upload(struct http_request *r, struct http_upload *u)
 {
     u->request = r;
@@ -20,7 +10,7 @@ void http_begin_upload(struct http_request *r, struct http_upload *u)
     u->holds = true;
     session_begin_stream(&r->http->session);
     http_connection_allow(r->place, PAUSE_MS, true);
-    wake(r);
+    http_wake(r);
 }
 
 void http_upload_go_on(struct http_upload *u)
@@ -29,7 +19,7 @@ void http_upload_go_on(struct http_upload *u)
     if (r->answer)
         return;
     http_connection_allow(r->place, PAUSE_MS, true);
-    wake(r);
+    http_wake(r);
 }
 
 void http_upload_open(struct http_request *r)

@@ -287,6 +287,7 @@ const struct option_row option_rows[] = {
      "says below which release nothing is installed", TEXT(update_floor, NULL)},
     {"update", "update-trial-s", "SECONDS", "300",
      "a new system has so long to prove that it is well, then it is restarted", NUMBER(update_trial_s, 30, 3600)},
+
     {"device", "state", "DIR", "/var/lib/smart-connect",
      "folder for what must survive a restart; empty = nothing is kept", TEXT(state, NULL)},
     {"device", "serial", "HEX", "",

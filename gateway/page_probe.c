@@ -77,14 +77,12 @@ static bool speak_tls(struct page_probe *p, int fd)
 static int connect_to(const struct sockaddr_storage *at)
 {
     const struct timeval limit = {.tv_sec = PAGE_PROBE_S};
-    socklen_t length =
-        at->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     int fd = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
-        connect(fd, (const struct sockaddr *)at, length) == 0)
+        connect(fd, (const struct sockaddr *)at, address_length(at)) == 0)
         return fd;
     int problem = errno;
     close(fd);

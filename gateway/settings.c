@@ -67,13 +67,8 @@ static void read_kept(struct settings *s)
 /* The file stays where it is until another takes its place, so this is a copy; one that is gone needs none. */
 static bool keep_copy(const char *state_dir)
 {
-    size_t length = 0;
-    char *text = atomic_file_read(state_dir, SETTINGS_FILE, CONFIG_FILE_MAX, &length);
-    bool ok = text ? atomic_file_write(state_dir, NEWER_FILE, text, length) : errno == ENOENT;
-    if (text)
-        explicit_bzero(text, length);
-    free(text);
-    return ok;
+    return atomic_file_copy(state_dir, SETTINGS_FILE, NEWER_FILE, CONFIG_FILE_MAX) ||
+           errno == ENOENT;
 }
 
 /* A factory reset leaves nothing behind that the user has set. */

@@ -88,7 +88,6 @@ struct update_info update_get_info(const struct update *u)
 {
     return (struct update_info){.manager = u->manager,
                                 .state = u->state,
-                                .state_name = state_names[u->state],
                                 .percent = u->percent,
                                 .detail = u->detail,
                                 .release = u->release,

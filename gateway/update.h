@@ -68,7 +68,6 @@ struct update_sender {
 struct update_info {
     enum update_manager manager;
     enum update_state state;
-    const char *state_name;
     int percent;                        /* -1: unknown */
     const char *detail;                 /* "": nothing to add */
     const char *release;                /* of the running system; "": unknown */

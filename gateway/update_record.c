@@ -88,23 +88,11 @@ static void read_record(const char *state_dir, struct update_record *r)
 
 /* --- the settings of before ------------------------------------------------------------------- */
 
-/* False with errno; ENOENT: there is none. */
-static bool copy(const char *state_dir, const char *from, const char *to)
-{
-    size_t length;
-    char *text = atomic_file_read(state_dir, from, CONFIG_FILE_MAX, &length);
-    if (!text)
-        return false;
-    bool ok = atomic_file_write(state_dir, to, text, length);
-    explicit_bzero(text, length);
-    free(text);
-    return ok;
-}
-
 /* Where there is none, the other goes. */
 static bool mirror(const char *state_dir, const char *from, const char *to)
 {
-    return copy(state_dir, from, to) || (errno == ENOENT && atomic_file_remove(state_dir, to));
+    return atomic_file_copy(state_dir, from, to, CONFIG_FILE_MAX) ||
+           (errno == ENOENT && atomic_file_remove(state_dir, to));
 }
 
 static bool keep_settings(const char *state_dir)
@@ -126,7 +114,7 @@ static void put_settings_back(const char *state_dir)
  * It is missing only if that start is not the first, and the first could not be noted: a reset removes both. */
 static void take_over_settings(const char *state_dir)
 {
-    if (copy(state_dir, SETTINGS_FILE, SETTINGS_BEFORE_FILE))
+    if (atomic_file_copy(state_dir, SETTINGS_FILE, SETTINGS_BEFORE_FILE, CONFIG_FILE_MAX))
         return;
     if (errno == ENOENT)
         put_settings_back(state_dir);

@@ -269,7 +269,7 @@ static struct update_info info(void)
 
 static void assert_state(enum update_state state)
 {
-    assert_string_equal(info().state_name, update_state_name(state));
+    assert_string_equal(update_state_name(info().state), update_state_name(state));
 }
 
 static void assert_failed(const char *reason)
