@@ -15,6 +15,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from box_kit import BUS
 from harness import SOURCES, Process, clean_environment, wait_until
 from pki import Authority
@@ -110,6 +112,13 @@ class Rauc:
         tool(SOURCES / "tools" / "make-bundle", "--key", keys / "signer.key", "--cert", keys / "signer.pem",
              "--compatible", compatible, "--release", release, "--image", image, made)
         return made
+
+
+@pytest.fixture(name="rauc", scope="module")
+def fixture_rauc(tmp_path_factory):
+    one = Rauc(tmp_path_factory.mktemp("rauc"))
+    yield one
+    one.close()
 
 
 class Downloads:

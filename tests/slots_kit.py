@@ -27,7 +27,7 @@ from guest_kit import RECIPE, need
 from harness import DEADLINE, PROGRAM, SOURCES, Gateway
 from https_client import Https, login_of
 from update_box_kit import HANDLER
-from update_kit import COMPATIBLE, SYSTEM, Maker, tool
+from update_kit import COMPATIBLE, SYSTEM, Maker, slots, tool
 
 LOGIND = os.environ.get("REBOOTS_ON_BUS", str(SOURCES / "build" / "tests" / "reboots_on_bus"))
 EDITENV = SOURCES / "packaging" / "image" / "overlay" / "usr" / "lib" / "smart-connect" / "image" / "bin"
@@ -41,20 +41,7 @@ LIVE_METER = "sim:dsmr50"
 OPTIONS = ("--update", "rauc", "--update-trial-s", "30", "--http", "off", "--https", ADDRESS,
            "--modbus", "127.0.0.1:1502", "--mdns", "off")
 AT_FIRST = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "0", "B_TRY": "0"}
-SLOTS = f"""
-[handlers]
-pre-install={HANDLER}
-
-[slot.rootfs.0]
-device=/dev/vda
-type=ext4
-bootname=A
-
-[slot.rootfs.1]
-device=/dev/vdb
-type=ext4
-bootname=B
-"""
+SLOTS = slots(HANDLER, "/dev/vda", "/dev/vdb")
 BOOTLOADER = """bootloader=grub
 grubenv=/data/grubenv
 statusfile=/data/rauc/status.raucs

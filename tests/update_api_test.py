@@ -12,7 +12,7 @@ import pytest
 from harness import wait_until
 from https_client import Closed
 from page_kit import FIRMWARE, Box, Events, assert_problem, document, fixture_box  # noqa: F401
-from rauc_kit import COMPATIBLE, RUNNING, TOOLS, Rauc
+from rauc_kit import COMPATIBLE, RUNNING, TOOLS, fixture_rauc  # noqa: F401
 
 NEXT = "0.2.0+security.1"
 MIB = 1 << 20
@@ -21,13 +21,6 @@ NO_SLOT = re.compile("no-such-slot|/dev/mapper/control")  # why RAUC cannot inst
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, TOOLS)),
                                 reason=f"needs root, and {', '.join(TOOLS)}: ./bootstrap test")
-
-
-@pytest.fixture(name="rauc", scope="module")
-def fixture_rauc(tmp_path_factory):
-    one = Rauc(tmp_path_factory.mktemp("rauc"))
-    yield one
-    one.close()
 
 
 @pytest.fixture(name="bundles", scope="module")

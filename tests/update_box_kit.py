@@ -12,7 +12,7 @@ import shlex
 
 from box_guest_kit import PATIENCE, recipe, wait_until
 from harness import PROGRAM, SANITIZER_COMPLAINT, SERIAL, SOURCES
-from update_kit import SYSTEM
+from update_kit import SYSTEM, slots
 
 HANDLER = os.environ.get("SMART_CONNECT_FLOOR", str(SOURCES / "build" / "smart-connect-floor"))
 TOOLS = ("rauc", "grub-editenv", "dbus-daemon", "busctl", "losetup", "setpriv", "mksquashfs", "openssl")
@@ -26,20 +26,7 @@ grubenv=/run/grubenv
 statusfile=/run/rauc.status
 """
 OPERATION = "busctl get-property de.pengutronix.rauc / de.pengutronix.rauc.Installer Operation"
-SLOTS = f"""
-[handlers]
-pre-install={HANDLER}
-
-[slot.rootfs.0]
-device=/dev/loop6
-type=ext4
-bootname=A
-
-[slot.rootfs.1]
-device=/dev/loop7
-type=ext4
-bootname=B
-"""
+SLOTS = slots(HANDLER, "/dev/loop6", "/dev/loop7")
 
 
 class Outcome:

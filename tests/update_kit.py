@@ -50,6 +50,24 @@ check-crl=true
 """
 
 
+def slots(handler, a, b):
+    """What RAUC is told of the handler, and of the devices of both slots."""
+    return f"""
+[handlers]
+pre-install={handler}
+
+[slot.rootfs.0]
+device={a}
+type=ext4
+bootname=A
+
+[slot.rootfs.1]
+device={b}
+type=ext4
+bootname=B
+"""
+
+
 def image(size, filled, seed=0):
     """A root file system as far as an update is concerned: `filled` bytes that do not compress, and zeros."""
     return random.Random(seed).randbytes(filled).ljust(size, b"\0")
