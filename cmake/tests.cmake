@@ -29,7 +29,8 @@ function(system_test name)
         COMMAND ${PYTHON} -B -m pytest -q -p no:cacheprovider ${CMAKE_CURRENT_SOURCE_DIR}/${name}_test.py
         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES
-        LABELS system TIMEOUT 300 ENVIRONMENT "SMART_CONNECT=$<TARGET_FILE:smart-connect>")
+        LABELS system TIMEOUT 300 ENVIRONMENT
+        "SMART_CONNECT=$<TARGET_FILE:smart-connect>;BAD_INPUTS=${CMAKE_BINARY_DIR}/bad-inputs")
 endfunction()
 
 # script_test(NAME LABEL): runs NAME.sh of this folder.

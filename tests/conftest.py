@@ -1,7 +1,19 @@
 """Fixtures of the system tests: each makes things, and ends them after the test."""
 import pytest
 
+import bad_inputs
 import harness
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "bad_input(group, *names): cases of tests/bad_inputs.csv that this shows")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call" and outcome.get_result().passed:
+        bad_inputs.write_down(item)
 
 
 @pytest.fixture
