@@ -28,13 +28,13 @@ ctest = ctest --preset $(1) -j $(shell echo $$((3 * $(JOBS)))) --repeat until-pa
 libraries = libmosquitto inih libsystemd libmicrohttpd gnutls openssl jansson libqrencode libcrypt sqlite3 libcurl zlib libgpiod ncurses
 need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
-	arm-none-eabi-gcc qemu-system-arm clang-format chromedriver openssl curl strace,$(libraries) cmocka)
+	arm-none-eabi-gcc qemu-system-arm clang-format clang-tidy cppcheck chromedriver openssl curl strace,$(libraries) cmocka)
 
 need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openssl rauc mksquashfs grub-editenv
 # What makes signed updates, and installs them.
 update_tools = rauc mksquashfs unsquashfs grub-editenv openssl
 
-.PHONY: help build configurator run test test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format tidy install deb sbom clean
+.PHONY: help build configurator run test test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format analyze install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -144,11 +144,10 @@ check-format: ## check format and style rules
 	$(call need,test,clang-format)
 	tests/style.sh
 
-tidy: ## static analysis of the product's code with clang-tidy
-	$(call need,test,clang-tidy cmake ninja pkg-config,$(libraries) cmocka)
+analyze: ## static analysis of the product's code: gcc, clang-tidy, cppcheck; three minutes
+	$(call need,test,gcc clang-tidy cppcheck cmake ninja pkg-config python3,$(libraries) cmocka)
 	cmake --preset release >/dev/null
-	printf '%s\n' $(filter-out %_test.c fuzz/% firmware/%,$(filter %.c,$(C_FILES))) | xargs -n 4 -P $(JOBS) clang-tidy --quiet -p build \
-		--extra-arg=-Wno-ignored-optimization-argument
+	tools/analyze
 
 install: build ## install to PREFIX=/usr/local, below DESTDIR
 	cmake --install build --prefix "$(PREFIX)"

@@ -132,9 +132,9 @@ static void put_digits(struct text_out *t, uint64_t value, int digits, int decim
     int n = 0;
     for (; value || n < digits; value /= 10)
         reversed[n++] = (char)('0' + value % 10);
-    while (n--) {
-        text_char(t, reversed[n]);
-        if (n && n == decimals)
+    for (; n > 0; n--) {
+        text_char(t, reversed[n - 1]);
+        if (n > 1 && n - 1 == decimals)
             text_char(t, '.');
     }
 }

@@ -182,9 +182,10 @@ void modbus_listeners_close(struct modbus_listeners *l)
 
 const struct modbus_tcp *modbus_listeners_at(const struct modbus_listeners *l, int i)
 {
-    if (l->main && i-- == 0)
+    const int mains = l->main ? 1 : 0;
+    if (i < mains)
         return l->main;
-    return i < l->also_count ? l->also[i].server : NULL;
+    return i - mains < l->also_count ? l->also[i - mains].server : NULL;
 }
 
 struct modbus_tcp_counters modbus_listeners_counters(const struct modbus_listeners *l)

@@ -246,7 +246,7 @@ static struct client *make_place(struct modbus_tcp *m, const struct sockaddr_sto
         return c;
     }
     c = idle_longest(m, NULL);
-    if (idle_ms(c) <= EVICTABLE_AFTER_MS)
+    if (!c || idle_ms(c) <= EVICTABLE_AFTER_MS)
         return NULL;
     m->counters.dropped_idle++;
     close_client(c);

@@ -12,23 +12,31 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Letters to insert, drop or change to come from one to the other (Levenshtein), a row at a time. */
+static bool is_same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* From the distances of some beginning of a word to each beginning of b, those of one letter more. */
+static void next_row(unsigned *row, char letter, const char *b)
+{
+    unsigned diagonal = row[0]++;
+    for (unsigned j = 1; b[j - 1]; j++) {
+        unsigned changed = diagonal + !is_same_letter(letter, b[j - 1]);
+        diagonal = row[j];
+        row[j] = least(changed, least(row[j - 1], row[j]) + 1);
+    }
+}
+
+/* Letters to insert, drop or change to come from one to the other (Levenshtein). */
 static unsigned distance(const char *a, const char *b)
 {
     unsigned row[NAME_MAX_LEN + 1];
-    unsigned length = (unsigned)strlen(b);
+    size_t length = strlen(b);
     for (unsigned j = 0; j <= length; j++)
         row[j] = j;
-    for (unsigned i = 1; a[i - 1]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= length; j++) {
-            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-            unsigned changed = diagonal + !same;
-            diagonal = row[j];
-            row[j] = least(changed, least(row[j - 1], row[j]) + 1);
-        }
-    }
+    for (; *a; a++)
+        next_row(row, *a, b);
     return row[length];
 }
 

@@ -187,8 +187,7 @@ static bool ask(struct spool *s, enum statement which, int64_t first, int64_t se
 {
     sqlite3_stmt *statement = prepared(s, which, first, second);
     int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        *number = sqlite3_column_int64(statement, 0);
+    *number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
     return code == SQLITE_ROW || failed(s, code);
 }

@@ -142,7 +142,7 @@ bool update_bundle_open(struct update_bundle *b, struct loop *l, const char *fol
     b->ending = b->sealing = false;
     b->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
     b->pending = b->fd < 0 ? NULL : malloc(PIECE);
-    if (b->pending && has_room(b->fd, expected))
+    if (b->fd >= 0 && b->pending && has_room(b->fd, expected))
         return true;
     int problem = errno;
     update_bundle_close(b);
