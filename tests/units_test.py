@@ -42,6 +42,11 @@ def test_little_is_exposed(root, service):
     assert score and float(score[1]) <= EXPOSURE_MAX, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("service", ["smart-connect.service", "smart-connect@.service", "smart-connect-fetch@.service"])
+def test_a_crash_leaves_no_copy_of_memory(root, service):
+    assert setting(root, "LimitCORE", service) == ["0"]
+
+
 def test_systemd_understands_every_line(root):
     names = [path.name.replace("@", "@one") for path in sorted(units(root).iterdir())]
     assert len(names) == 7
