@@ -34,7 +34,7 @@ need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openss
 # What makes signed updates, and installs them.
 update_tools = rauc mksquashfs unsquashfs grub-editenv openssl
 
-.PHONY: help build configurator run test test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware scan coverage check-captures format check-format analyze install deb sbom clean
+.PHONY: help build configurator run test test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware prove scan coverage check-captures format check-format analyze install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -120,6 +120,10 @@ soak: ## what takes hours told faster: outages, networks that fail, hostile brok
 soak-firmware: firmware ## a day of telegrams and polls on the emulated P1MB: ten minutes
 	$(need_test)
 	SOAK_HOURS=24 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/firmware_test.py -k 'hours or own_time'
+
+prove: ## all long forms, and one table of what they measured in docs/reliability.md: five hours; STEPS='fuzz soak': parts
+	$(need_test)
+	tools/prove $(STEPS)
 
 scan: build ## what sslscan and testssl.sh say of the page's TLS
 	$(call need,test,sslscan testssl python3)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from figures import note
 from harness import LIBC, Gate, Process, Subscriber, free_port, wait_until
 from mqtt_store_test import LATE, LIVE, SOAK, House, assert_as_quick, in_order, measured
 
@@ -64,7 +65,7 @@ def test_a_mute_name_server_holds_nothing_up(gateway, tcp_meter, house, tmp_path
     with measured(server, took):
         house.send(400 if SOAK else 200, pace_s=0.05)
     assert mute.recv(512), "it was asked"
-    print(f"\nModbus p99 {took[0]:.2f} ms, slowest {took[1]:.2f} ms with a mute name server")
+    note("outages", "a mute name server: Modbus", f"p99 {took[0]:.2f} ms, slowest {took[1]:.2f} ms")
     assert took[1] < 100, took
     begin = time.monotonic()
     server.stop()
@@ -150,7 +151,7 @@ def test_a_slow_line_costs_time_only(server, house, line, watch):
     line.speed_up()
     house.send(1)
     house.all_arrive(watch, seconds=120)
-    print(f"\nModbus p99 {quiet[0]:.2f} ms quiet, {slow[0]:.2f} ms on a slow line")
+    note("outages", "a slow line: Modbus p99", f"{quiet[0]:.2f} ms quiet, {slow[0]:.2f} ms meanwhile")
     assert_as_quick(slow, quiet)
     server.wait_live(mqtt_dropped=0)
 
@@ -176,7 +177,7 @@ def test_a_long_cut_is_over_soon_after_the_link_is_back(server, house, line):
     line.up(True)
     up = time.monotonic()
     server.wait_log("mqtt: connected", 2, seconds=12)
-    print(f"\nback {time.monotonic() - up:.1f} s after the link")
+    note("outages", "a long cut: back after the link", f"{time.monotonic() - up:.1f} s")
     again = Subscriber(1883, host=BROKER)
     house.send(1)
     wait_until(lambda: any(house.number(m) == house.n for m in again.of(LIVE)), "live readings")

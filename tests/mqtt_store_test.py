@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from figures import note
 from harness import Client, Gate, free_port, marked, wait_until
 
 SOAK = bool(os.environ.get("SOAK"))
@@ -123,7 +124,7 @@ def test_hours_without_a_broker_all_arrive_in_order(start, house, gate, watch, s
     assert len(watch.of(LIVE)) <= 1
     house.send(1)
     server.wait_live(mqtt_dropped=0)
-    print(f"\n{count} of {count} readings arrived, in order; {size / count:.0f} bytes of disk each")
+    note("outages", "without a broker: readings that arrived, in order", f"{count} of {count}; {size / count:.0f} bytes of disk each")
 
 
 def test_live_readings_go_ahead_of_what_waits(start, house, gate, watch, state):
@@ -288,7 +289,7 @@ def test_a_broker_that_stands_still_misses_nothing_and_slows_nothing(start, hous
         house.send(600 if SOAK else 300, pace_s=0.05)
     broker.go_on()
     house.all_arrive(watch)
-    print(f"\nModbus p99 {quiet[0]:.2f} ms quiet, {stopped[0]:.2f} ms while the broker stands still")
+    note("outages", "a broker that stands still: Modbus p99", f"{quiet[0]:.2f} ms quiet, {stopped[0]:.2f} ms meanwhile")
     assert_as_quick(stopped, quiet)
 
 

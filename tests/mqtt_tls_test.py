@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+from figures import note
 from harness import SERIAL, assert_nobody_waited, marked, wait_until
 from page_kit import CERTIFICATE, CONFIG, STATUS, connects, metric
 from page_kit import fixture_box, fixture_shared  # noqa: F401
@@ -868,7 +869,7 @@ def test_peers_that_stand_still_are_given_up(gateway, peer, tls_broker, good):
     for name, (at, server, cpu_s, since) in stalled.items():
         wait_until(lambda server=server: server.log(f"no answer within {HANDSHAKE_S} s; trying again"), name)
         used = (server.cpu_seconds() - cpu_s) / (time.monotonic() - since)
-        print(f"{name}: {100 * used:.1f} % CPU")
+        note("outages", f"{name}: processor time", f"{100 * used:.1f} %")
         assert used < (0.1 if is_sanitized(server) else 0.03), f"{name}: {100 * used} % CPU"
         first = at.wait()
         assert HANDSHAKE_S - 1 < first.ended - first.began < HANDSHAKE_S + 2, name
@@ -974,7 +975,7 @@ def test_connecting_anew_costs_nothing_in_the_long_run(box, tls_broker, subscrib
         wait_until(lambda n=n: connects(broker) >= n + 2, f"connection {n + 2}")
     wait_connected(one)
     after = settled(one.server, before)
-    print(f"{times} connections: descriptors, threads, KiB {before} -> {after}")
+    note("outages", f"{times} connections: descriptors, threads, KiB", f"{before} to {after}")
     assert after[0] <= before[0] and after[1] <= before[1]
     assert after[2] - before[2] < 1024 or is_sanitized(one.server)
     late = subscriber(broker)
@@ -1001,6 +1002,6 @@ def test_failing_to_connect_costs_nothing_in_the_long_run(box, peer, authority, 
         one.reset("soft")
         wait_state(one, lambda said: re.search(told, said["Detail"]))
     after = settled(one.server, before)
-    print(f"{times} attempts, {how}: descriptors, threads, KiB {before} -> {after}")
+    note("outages", f"{times} attempts, {how}: descriptors, threads, KiB", f"{before} to {after}")
     assert after[0] <= before[0] and after[1] <= before[1]
     assert after[2] - before[2] < 1024 or is_sanitized(one.server)

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import tempfile
 
+import figures
 from crash import images
 from harness import SOURCES
 
@@ -13,8 +14,9 @@ ALL = os.environ.get("CRASH_IMAGES") == "all"
 
 
 def note(text):
-    """A count, to be seen with pytest -s."""
-    print(f"\ncrash: {text}", end="", flush=True)
+    """A count: "7522 images, 0 bad"."""
+    what, _, figure = text.rpartition(": ")
+    figures.note("crash", what, figure)
 
 
 @contextlib.contextmanager
