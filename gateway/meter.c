@@ -52,6 +52,8 @@ struct meter {
     enum meter_state state;
     bool stale;
     int64_t opened_ms, last_byte_ms, last_valid_ms, last_bad_ms, last_historic_ms;
+    int64_t clock_said_ms;        /* when it was said last whose time stamps are: 0, never */
+    bool clock_said_meter;        /* and that they are the meter's */
     int64_t shortest_interval_ms; /* between two valid telegrams; 0 = fewer than two */
     uint64_t sequence, bytes;
     struct derive_state derive_state;
@@ -179,14 +181,15 @@ static void on_stale(struct loop_timer *timer)
 
 /* --- telegrams -------------------------------------------------------------------------------- */
 
-static void note_time_source(const struct meter *m, const struct reading *before,
-                             const struct reading *now)
+/* On a bad line the time comes and goes with every other frame: said once in QUIET_MS. */
+static void note_time_source(struct meter *m, const struct reading *now)
 {
-    bool was_meter =
-        before->meter_time_s != READING_NO_TIME && message_time(before) == before->meter_time_s;
     bool is_meter = now->meter_time_s != READING_NO_TIME && message_time(now) == now->meter_time_s;
-    if (is_meter == was_meter && m->sequence > 1)
+    bool just_said = m->loop->now_ms - m->clock_said_ms < QUIET_MS;
+    if (m->clock_said_ms && (just_said || is_meter == m->clock_said_meter))
         return;
+    m->clock_said_ms = m->loop->now_ms;
+    m->clock_said_meter = is_meter;
     if (is_meter)
         log_info("meter", "time stamps are the meter's");
     else
@@ -213,7 +216,7 @@ static void publish(struct meter *m, struct reading *r, const uint8_t *telegram,
     r->received_ms = m->loop->now_ms;
     r->sequence = ++m->sequence;
     derive(r, &m->settings.derive, &m->derive_state);
-    note_time_source(m, &m->latest.reading, r);
+    note_time_source(m, r);
     note_unmeasured_export(&m->latest.reading, r);
     bool was_stale = m->stale;
     m->latest.reading = *r;

@@ -153,3 +153,13 @@ def test_p1_meaning(decoded, p1_house, name):
 @pytest.mark.parametrize("name", named("C", bad_tic_kit.TIC))
 def test_tic(decoded, tic_house, name):
     assert_reaction(Tic, decoded, tic_house, name)
+
+
+@pytest.mark.parametrize("kind, house, name", [(P1, "p1_house", "ts-month-13"), (Tic, "tic_house", "date-bad-season")])
+def test_a_clock_that_comes_and_goes_is_said_once_a_minute(request, kind, house, name):
+    """A noisy line damages the time of every other frame, and with it that of every other line in the log."""
+    house = request.getfixturevalue(house)
+    before = len(house.server.log("time stamps are"))
+    for _ in range(20):
+        house.send(kind.good(1).sent + kind.cases[name].sent)
+    assert len(house.server.log("time stamps are")) - before <= 1
