@@ -12,7 +12,11 @@
 /* Of Avahi's interface: every interface, both families; and that an address has another name already, the host's. */
 enum { ANY_INTERFACE = -1, ANY_FAMILY = -1, NO_REVERSE = 16 };
 
-enum { AGAIN_MS = 60000 }; /* a name may be free by then */
+enum {
+    AGAIN_MS = 60000, /* a name may be free by then */
+    /* Long after Avahi has asked whether a name is free.  0.8 never gets there if a card loses its address then. */
+    REGISTERED_MS = 10000
+};
 
 static const char *name_of(const struct mdns_group *g)
 {
@@ -107,11 +111,13 @@ static int fill(struct mdns_group *g)
 /* Without an address there is nothing to find. */
 static void publish(struct mdns_group *g)
 {
-    int result;
+    bool is_found = g->mdns->records.address_count > 0;
     if (!g->path[0])
         return;
     g->state = MDNS_UNCOMMITTED;
-    result = g->mdns->records.address_count ? fill(g) : call_plain(g, "Reset");
+    if (is_found)
+        loop_set_timer(g->mdns->loop, &g->mdns->again, REGISTERED_MS);
+    int result = is_found ? fill(g) : call_plain(g, "Reset");
     if (result < 0)
         log_warning("mdns", "%s: %s", name_of(g), strerror(-result));
 }
@@ -217,7 +223,7 @@ static void try_again(struct mdns_group *g)
 {
     if (!g->path[0])
         ask_for_group(g);
-    else if (g->state != MDNS_REGISTERING && g->state != MDNS_ESTABLISHED)
+    else if (g->state != MDNS_ESTABLISHED)
         publish(g);
 }
 

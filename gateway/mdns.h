@@ -1,9 +1,9 @@
 /* mdns.h - the box is found by name: its records (mdns_records.h) are given to Avahi, over D-Bus (bus.h).
  *
  * Avahi answers on the network; it probes for each name first, so that two boxes do not both have smart-connect.local.
- * Whose it is keeps it; the other is told, goes by its own name, and asks again each minute.  Where there is no system
- * bus or no Avahi nothing is announced: one line says so, and it is done once they come.  Ended or killed, we are gone
- * from the bus, and Avahi takes everything back.
+ * Whose it is keeps it; the other is told, goes by its own name, and asks again each minute.  What Avahi does not come
+ * to an end with is given to it anew.  Where there is no system bus or no Avahi nothing is announced: one line says so,
+ * and it is done once they come.  Ended or killed, we are gone from the bus, and Avahi takes everything back.
  */
 #ifndef MDNS_H
 #define MDNS_H

@@ -19,7 +19,7 @@
 #define OWNER ":1.7"
 #define OWN "smart-connect-00112233aabb.local"
 
-enum { MINUTE_MS = 60000 };
+enum { MINUTE_MS = 60000, REGISTERED_MS = 10000 };
 
 static struct loop loop;
 static struct bus bus;
@@ -179,6 +179,26 @@ static void a_name_that_is_taken_is_asked_for_again_and_nothing_else(void **unus
     journal_expect(SHARED_CALLS);
     tell_state(OWNER, 2, MDNS_ESTABLISHED);
     assert_string_equal(mdns_name(&mdns, 0), MDNS_SHARED_NAME);
+    bus_kit_pass(2 * MINUTE_MS);
+    journal_expect("");
+}
+
+/* Avahi 0.8, when a card loses its address while it asks whether a name is free. */
+static void a_name_that_hangs_is_asked_for_anew(void **unused)
+{
+    (void)unused;
+    publish();
+    tell_state(OWNER, 1, MDNS_REGISTERING);
+    tell_state(OWNER, 2, MDNS_ESTABLISHED);
+    journal_forget();
+    for (int i = 0; i < 2; i++) {
+        bus_kit_pass(REGISTERED_MS - 1);
+        journal_expect("");
+        bus_kit_pass(1);
+        journal_expect(OWN_CALLS);
+        tell_state(OWNER, 1, MDNS_REGISTERING);
+    }
+    tell_state(OWNER, 1, MDNS_ESTABLISHED);
     bus_kit_pass(2 * MINUTE_MS);
     journal_expect("");
 }
@@ -348,6 +368,7 @@ int main(void)
         TEST(names_are_those_that_hold),
         TEST(only_avahi_is_believed),
         TEST(a_name_that_is_taken_is_asked_for_again_and_nothing_else),
+        TEST(a_name_that_hangs_is_asked_for_anew),
         TEST(the_same_costs_nothing_and_a_change_fills_anew),
         TEST(without_an_address_nothing_is_told),
         TEST(without_a_door_we_leave_the_bus),
