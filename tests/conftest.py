@@ -11,9 +11,9 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    outcome = yield
-    if call.when == "call" and outcome.get_result().passed:
-        bad_inputs.write_down(item)
+    report = (yield).get_result()
+    if report.skipped or call.when == "call" and report.passed:
+        bad_inputs.write_down(item, report.outcome)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ chosen by the kernel, and every wait has a deadline.
 import contextlib
 import ctypes
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -267,7 +268,7 @@ class Closed(Exception):
 class Client:
     """A Modbus TCP client that can also misbehave."""
 
-    def __init__(self, port, source=None, receive_buffer=None, seconds=DEADLINE):
+    def __init__(self, port, source=None, receive_buffer=None, seconds=DEADLINE, host="127.0.0.1"):
         self.socket = socket.socket()
         self.socket.settimeout(seconds)
         if receive_buffer:
@@ -275,7 +276,7 @@ class Client:
         if source:
             self.socket.bind((source, 0))
         try:
-            self.socket.connect(("127.0.0.1", port))
+            self.socket.connect((host, port))
         except ConnectionResetError as e:
             self.socket.close()
             raise Closed from e
@@ -363,6 +364,46 @@ def floats(data, order="swapped"):
     if order == "swapped":
         data = b"".join(data[i + 2:i + 4] + data[i:i + 2] for i in range(0, len(data), 4))
     return list(struct.unpack(f">{len(data) // 4}f", data))
+
+
+FORK = multiprocessing.get_context("fork")
+
+
+def run_delay(task):
+    """Seconds a thread was ready to run and had no processor: no fault of its own."""
+    return int(pathlib.Path(f"{task}/schedstat").read_text().split()[1]) / 1e9
+
+
+class Charger:
+    """Polls a gateway, in a process of its own, and notes the longest time it waited: but for a busy machine's."""
+
+    def __init__(self, server, **where):
+        self.worst_s, self.polls = FORK.Value("d", 0), FORK.Value("q", 0)
+        self.process = FORK.Process(target=self.poll, daemon=True, args=(server, where))
+        self.process.start()
+
+    def poll(self, server, where):
+        tasks = f"/proc/{server.pid}/task/{server.pid}", "/proc/self"
+        with server.client(**where) as client:
+            while True:
+                before, begin = sum(map(run_delay, tasks)), time.monotonic()
+                client.registers(0x8016, 2)
+                took = time.monotonic() - begin
+                self.worst_s.value = max(self.worst_s.value, took - (sum(map(run_delay, tasks)) - before))
+                self.polls.value += 1
+                time.sleep(0.005)
+
+    def forget(self):
+        self.worst_s.value = self.polls.value = 0
+
+    def check(self, limit_s):
+        """Since it was told to forget, it was answered, and each time soon."""
+        wait_until(lambda: self.polls.value > 2 or not self.process.is_alive(), "Modbus")
+        assert self.process.is_alive() and self.worst_s.value < limit_s, f"Modbus: {self.worst_s.value} s"
+
+    def close(self):
+        self.process.kill()
+        self.process.join()
 
 
 # --- meters ------------------------------------------------------------------------------------

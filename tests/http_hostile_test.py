@@ -18,6 +18,7 @@ import time
 
 import pytest
 
+from bad_inputs import bad_input, named
 from harness import Gateway, wait_until
 from https_client import CONTEXT, Closed, Connection, Https, basic, client_hello, door, serve, tls_context
 
@@ -37,7 +38,7 @@ CASES = {
     "te-space": (b"{P} HTTP/1.1\r\n{F}Transfer-Encoding : chunked\r\n\r\n{C}", 400),
     "te-xchunked": (b"{P} HTTP/1.1\r\n{F}Transfer-Encoding: xchunked\r\n\r\n{C}", 501),
     "te-identity-chunked": (b"{P} HTTP/1.1\r\n{F}Transfer-Encoding: identity, chunked\r\n\r\n{C}", 501),
-    "te-twice": (b"{P} HTTP/1.1\r\n{F}Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n{C}", 400, 501),
+    "te-twice": (b"{P} HTTP/1.1\r\n{F}Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n{C}", 400),
     "te-in-1.0": (b"{P} HTTP/1.0\r\n{F}Transfer-Encoding: chunked\r\n\r\n{C}", 501),
     "dup-cl": (b"{P} HTTP/1.1\r\n{F}Content-Length: {N}\r\nContent-Length: {N}\r\n\r\n{B}", 400),
     "dup-cl-0-first": (b"{P} HTTP/1.1\r\n{F}Content-Length: 0\r\nContent-Length: {N}\r\n\r\n{B}", 400),
@@ -84,7 +85,7 @@ CASES = {
     "empty-name-first": (b"{P} HTTP/1.1\r\n: b\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400),
     "control-in-value": (b"{P} HTTP/1.1\r\n{F}X-A: a\x01b\r\nContent-Length: {N}\r\n\r\n{B}", 400),
     "del-in-value": (b"{P} HTTP/1.1\r\n{F}X-A: a\x7fb\r\nContent-Length: {N}\r\n\r\n{B}", 400),
-    "high-bytes": (b"GET /x HTTP/1.1\r\n{F}X-A: \xff\xfe\r\nConnection: close\r\n\r\n", 400, 404),
+    "high-bytes": (b"GET /x HTTP/1.1\r\n{F}X-A: \xff\xfe\r\nConnection: close\r\n\r\n", 404),
     "high-bytes-name": (b"{P} HTTP/1.1\r\n{F}X\xff: b\r\nContent-Length: {N}\r\n\r\n{B}", 400),
     "high-bytes-path": (b"{P}\xff HTTP/1.1\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400),
     "header-9k": (b"{P} HTTP/1.1\r\n{F}X-A: " + b"a" * 9000 + b"\r\nContent-Length: {N}\r\n\r\n{B}", 431),
@@ -93,15 +94,15 @@ CASES = {
     # Which host is meant.
     "no-host": (b"GET /x HTTP/1.1\r\nX-A: b\r\n\r\n", 400),
     "dup-host": (b"{P} HTTP/1.1\r\n{F}Host: 127.0.0.1\r\nContent-Length: {N}\r\n\r\n{B}", 400),
-    "empty-host": (b"GET /x HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 400, 403, 421),
+    "empty-host": (b"GET /x HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 403),
     # The request line.
     "http09": (b"GET /x\r\n\r\n", 400),
-    "http-0.9": (b"{P} HTTP/0.9\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400, 505),
-    "http-1.10": (b"{P} HTTP/1.10\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400, 505),
-    "http-1.2": (b"{P} HTTP/1.2\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400, 505),
-    "http-2.0": (b"{P} HTTP/2.0\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400, 505),
+    "http-0.9": (b"{P} HTTP/0.9\r\n{F}Content-Length: {N}\r\n\r\n{B}", 505),
+    "http-1.10": (b"{P} HTTP/1.10\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400),
+    "http-1.2": (b"{P} HTTP/1.2\r\n{F}Content-Length: {N}\r\n\r\n{B}", 505),
+    "http-2.0": (b"{P} HTTP/2.0\r\n{F}Content-Length: {N}\r\n\r\n{B}", 505),
     "http-lower": (b"{P} http/1.1\r\n{F}Content-Length: {N}\r\n\r\n{B}", 400),
-    "h2-preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, 505),
+    "h2-preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "blank-at-the-end": (b"{P} HTTP/1.1 \r\n{F}Content-Length: {N}\r\n\r\n{B}", 400),
     "blank-first": (b" {P} HTTP/1.1\r\n{F}Content-Length: {N}\r\n\r\n{B}", *MHD_OWN),
     "two-blanks": (b"GET  /x HTTP/1.1\r\n{F}\r\n", 400),
@@ -109,22 +110,22 @@ CASES = {
     "blank-in-path": (b"GET /x y HTTP/1.1\r\n{F}\r\n", 400),
     "tab-in-path": (b"GET /x\ty HTTP/1.1\r\n{F}\r\n", 400),
     "tab-method": (b"GET\t/x\tHTTP/1.1\r\n{F}\r\n", *MHD_OWN),
-    "method-trace": (b"TRACE /api/v1/config HTTP/1.1\r\n{F}\r\n", 405, 501),
+    "method-trace": (b"TRACE /api/v1/config HTTP/1.1\r\n{F}\r\n", 405),
     "method-connect": (b"CONNECT a:443 HTTP/1.1\r\n{F}\r\n", 400),
-    "method-lower": (b"get /api/v1/config HTTP/1.1\r\n{F}\r\n", 400, 405, 501),
-    "method-unknown": (b"BREW /api/v1/config HTTP/1.1\r\n{F}\r\n", 405, 501),
+    "method-lower": (b"get /api/v1/config HTTP/1.1\r\n{F}\r\n", 405),
+    "method-unknown": (b"BREW /api/v1/config HTTP/1.1\r\n{F}\r\n", 405),
     "method-no-token": (b"G(T /api/v1/config HTTP/1.1\r\n{F}\r\n", 400),
-    "method-3000": (b"G" * 3000 + b" /api/v1/config HTTP/1.1\r\n{F}\r\n", 400, 405, 501),
+    "method-3000": (b"G" * 3000 + b" /api/v1/config HTTP/1.1\r\n{F}\r\n", 405),
     "abs-uri": (b"GET https://127.0.0.1/api/v1/config HTTP/1.1\r\n{F}\r\n", 400),
     "star": (b"OPTIONS * HTTP/1.1\r\n{F}\r\n", 400),
-    "dotdot": (b"GET /../../etc/passwd HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "dotdot-inside": (b"GET /api/v1/../v1/config HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "pct-dotdot": (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "slash-twice": (b"GET //api/v1/config HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "slash-at-the-end": (b"GET /api/v1/config/ HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "uri-pct-bad": (b"GET /%zz HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "uri-pct-00": (b"GET /api/v1/config%00 HTTP/1.1\r\n{F}\r\n", 400, 404),
-    "uri-pct-name": (b"GET /api/v1/%63onfig HTTP/1.1\r\n{F}\r\n", 400, 404),
+    "dotdot": (b"GET /../../etc/passwd HTTP/1.1\r\n{F}\r\n", 404),
+    "dotdot-inside": (b"GET /api/v1/../v1/config HTTP/1.1\r\n{F}\r\n", 404),
+    "pct-dotdot": (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n{F}\r\n", 404),
+    "slash-twice": (b"GET //api/v1/config HTTP/1.1\r\n{F}\r\n", 404),
+    "slash-at-the-end": (b"GET /api/v1/config/ HTTP/1.1\r\n{F}\r\n", 404),
+    "uri-pct-bad": (b"GET /%zz HTTP/1.1\r\n{F}\r\n", 404),
+    "uri-pct-00": (b"GET /api/v1/config%00 HTTP/1.1\r\n{F}\r\n", 404),
+    "uri-pct-name": (b"GET /api/v1/%63onfig HTTP/1.1\r\n{F}\r\n", 404),
     "uri-9000": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n{F}\r\n", 414, 431),
     "uri-64KiB": (b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\n{F}\r\n", 414, 431),
     # Expectations, and requests that a foreign page makes a browser send.
@@ -137,14 +138,14 @@ CASES = {
 }
 # The same, but for the field that is named; and what {F} is without it.
 OTHER_FIELDS = {
-    "host-foreign": ("Host", "evil.example", (400, 403, 421)),
-    "host-foreign-port": ("Host", "127.0.0.1.evil:443", (400, 403, 421)),
-    "host-userinfo": ("Host", "user@127.0.0.1", (400, 403, 421)),
-    "content-type-form": ("Content-Type", "application/x-www-form-urlencoded", (415,)),
-    "content-type-multipart": ("Content-Type", "multipart/form-data; boundary=x", (415,)),
-    "content-type-text": ("Content-Type", "text/plain", (415,)),
-    "content-type-longer": ("Content-Type", "application/jsonx", (415,)),
-    "content-type-missing": ("Content-Type", None, (415,)),
+    "host-foreign": ("Host", "evil.example", 403),
+    "host-foreign-port": ("Host", "127.0.0.1.evil:443", 403),
+    "host-userinfo": ("Host", "user@127.0.0.1", 403),
+    "content-type-form": ("Content-Type", "application/x-www-form-urlencoded", 415),
+    "content-type-multipart": ("Content-Type", "multipart/form-data; boundary=x", 415),
+    "content-type-text": ("Content-Type", "text/plain", 415),
+    "content-type-longer": ("Content-Type", "application/jsonx", 415),
+    "content-type-missing": ("Content-Type", None, 415),
 }
 
 
@@ -220,7 +221,7 @@ def server(served):
 
 # --- one request -------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", named("F", CASES))
 def test_refused_whole(user, name):
     reaction = user.raw(whole(name, user.login))
     statuses, closed = summary(reaction)
@@ -245,15 +246,16 @@ def test_cut_makes_no_difference(user, name, secure):
         assert summary(stranger.raw(*(bytes([b]) for b in data))) == wanted
 
 
-@pytest.mark.parametrize("name", OTHER_FIELDS)
+@pytest.mark.parametrize("name", named("F", OTHER_FIELDS))
 def test_refused_for_one_field(user, name):
-    field, value, statuses = OTHER_FIELDS[name]
+    field, value, status = OTHER_FIELDS[name]
     headers = {"Content-Type": "application/json", field: value}
     answer = user.request("PATCH", CONFIG, EVIL, headers) if value is not None else \
         user.raw(user.head("PATCH", CONFIG, length=len(EVIL)) + EVIL).answers[0]
-    assert answer.status in statuses, answer
+    assert answer.status == status, answer
 
 
+@bad_input("F", "lead-crlf")
 @pytest.mark.parametrize("lead", [b"\r\n", b"\r\n\r\n"])
 def test_empty_lines_before_a_request_are_skipped(user, lead):
     """RFC 9112, 2.2."""
@@ -267,6 +269,7 @@ def test_two_requests_at_once_are_answered_in_order(user):
         assert reaction.statuses == [200, 404] and reaction.closed, f"cut at {cut}: {reaction}"
 
 
+@bad_input("F", "body-longer-than-cl")
 def test_body_longer_than_announced_is_no_second_change(user):
     head = user.head("PATCH", CONFIG, {"Content-Type": "application/json"}, 2)
     for rest in (b"GARBAGE\r\n\r\n", b'{"MQTT":{"Site":"evil"}}\r\n\r\n', b"\r\n\r\n" + b"\xff" * 500 + b"\r\n\r\n"):
@@ -274,6 +277,7 @@ def test_body_longer_than_announced_is_no_second_change(user):
         assert reaction.statuses[0] == 200 and set(reaction.statuses[1:]) <= {400} and reaction.closed, reaction
 
 
+@bad_input("F", "body-short-then-close")
 def test_body_shorter_than_announced_is_no_change(user):
     data = user.head("PATCH", CONFIG, {"Content-Type": "application/json"}, len(EVIL) + 1) + EVIL
     reaction = user.raw(data, half_close=True)
@@ -287,6 +291,7 @@ def test_body_of_a_get_is_no_second_request(user):
     assert reaction.statuses in ([200, 200], [400], [413]), reaction
 
 
+@bad_input("F", "expect-100")
 def test_expect_100_continue(user):
     """The body is asked for; but not from one who is refused anyway."""
     with user.connect() as connection:
@@ -381,7 +386,7 @@ LOGINS = {
 }
 
 
-@pytest.mark.parametrize("name", LOGINS)
+@pytest.mark.parametrize("name", named("F", LOGINS))
 def test_login_that_is_not_quite_one(user, name):
     """From an address of its own each: five failures lock one."""
     def attempt():
@@ -389,11 +394,10 @@ def test_login_that_is_not_quite_one(user, name):
             answer = guest.request("PATCH", CONFIG, EVIL, {"Authorization": LOGINS[name](user.login)})
         return answer if answer.status != 429 else None
     answer = wait_until(attempt, "one of the ten checks a second that all strangers share")
-    assert answer.status in (400, 401), answer
-    if answer.status == 401:
-        assert answer["WWW-Authenticate"].startswith("Basic realm=")
+    assert answer.status == 401 and answer["WWW-Authenticate"].startswith("Basic realm="), answer
 
 
+@bad_input("F", "basic-two-headers")
 @pytest.mark.parametrize("lines", [("good", "wrong"), ("wrong", "good"), ("good", "good")], ids="-".join)
 def test_two_logins_are_none(user, lines):
     both = "".join(f"Authorization: {encoded('user:' + (user.login if l == 'good' else 'x'))}\r\n" for l in lines)
@@ -404,6 +408,7 @@ def test_two_logins_are_none(user, lines):
         assert reaction.statuses == [400] and reaction.closed, reaction
 
 
+@bad_input("F", "basic-64KiB")
 def test_login_of_64_kib(user):
     with Https(user.server, None, next(addresses)) as guest:
         reaction = guest.raw(guest.head("GET", CONFIG, {"Authorization": "Basic " + "QUFB" * 16384}))

@@ -3,15 +3,19 @@ import itertools
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import time
 
 import paho.mqtt.client
 import pytest
 
+from bad_inputs import named
 from harness import SERIAL, Subscriber, marked, wait_until
-from page_kit import Box, connects, fixture_box, metric  # noqa: F401
+from page_kit import FIRMWARE, Box, connects, fixture_box, metric  # noqa: F401
 from pki import DAY, HERE, Authority, TlsBroker
+from rauc_kit import TOOLS, fixture_downloads, fixture_rauc  # noqa: F401
 
 FAKETIME = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 OTHER = "00112233AABC"
@@ -182,6 +186,31 @@ def test_update_is_the_package_managers(commanded, boss):
     assert answer["ok"] is False and "package manager" in answer["error"]
     assert box.server.log("asked to update from " + UPDATE)
     assert counts(box) == (1, 0), "it was a good command: what it asked for cannot be done"
+
+
+# What lies at the URL of an order to update, made of a box's RAUC; and why it is not installed.
+ORDERED = {
+    "url-redirect": (lambda rauc: "http://updates.example/good.raucb", "redirected to a URL .* must begin with https://"),
+    "redirect to the box": (lambda rauc: "https://127.0.0.1/good.raucb", "redirected to a URL .* not an address"),
+    "redirect to the cloud": (lambda rauc: "https://169.254.169.254/latest", "redirected to a URL .* not an address"),
+    "downgrade-command": (lambda rauc: rauc.bundle("older", "0.0.9+security.1").read_bytes(), "is older: nothing below"),
+    "flawed": (lambda rauc: rauc.bundle("flawed", "9.0.0+security.0").read_bytes(), "has a flaw that was mended"),
+    "good": (lambda rauc: rauc.bundle("good", "9.0.0+security.1").read_bytes(), "no-such-slot|/dev/mapper/control"),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason=f"needs root, and {', '.join(TOOLS)}")
+@pytest.mark.parametrize("name", named("G", ORDERED))
+def test_an_order_to_update_is_judged_by_what_lies_there(rauc, downloads, box, broker, authority, boss, name):
+    """On a box that fetches and installs, as far as this machine can: the good one fails for want of a slot."""
+    make, why = ORDERED[name]
+    one = box(*flags(broker, authority), *rauc.options, "--update-fetch", str(downloads.socket), env=rauc.env)
+    wait_subscribed(broker)
+    wait_until(lambda: one.get(FIRMWARE)["Slots"], "the slots")
+    assert boss.order("firmware-update", url=downloads.offer("/ordered", make(rauc)))["ok"] is True
+    result = wait_until(lambda: one.get(FIRMWARE)["Result"], "the end of the update")
+    assert result["Ok"] is False and re.search(why, result["Reason"]), result
+    assert one.get(FIRMWARE)["State"] == "idle" and one.server.running()
 
 
 @pytest.mark.parametrize("protocol", [paho.mqtt.client.MQTTv311, paho.mqtt.client.MQTTv5], ids=["3.1.1", "5"])

@@ -13,7 +13,7 @@ import pytest
 from browser_kit import CONTRAST, PHONE, TOO_SMALL, TOO_WIDE, Box, needs_browser
 from browser_kit import fixture_box, fixture_browser, fixture_page  # noqa: F401
 from harness import wait_until
-from rauc_kit import COMPATIBLE, RUNNING, TOOLS, Downloads, fixture_rauc  # noqa: F401
+from rauc_kit import COMPATIBLE, RUNNING, TOOLS, fixture_downloads, fixture_rauc  # noqa: F401
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -30,13 +30,6 @@ BROKEN = "The file was not sent to its end. Nothing has changed"
 
 pytestmark = [needs_browser, pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason=f"needs root, and {', '.join(TOOLS)}: ./bootstrap test")]
-
-
-@pytest.fixture(name="downloads", scope="module")
-def fixture_downloads(tmp_path_factory):
-    one = Downloads(tmp_path_factory.mktemp("downloads"))
-    yield one
-    one.close()
 
 
 @pytest.fixture(name="updated", scope="module")

@@ -122,7 +122,8 @@ def fixture_rauc(tmp_path_factory):
 
 
 class Downloads:
-    """`smart-connect-fetch` behind its socket, as systemd runs it, and https://updates.example, which is here and not quick."""
+    """`smart-connect-fetch` behind its socket, as systemd runs it, and https://updates.example, which is here and not quick.
+    files: what is at a path: bytes, or as text the URL that it redirects to."""
 
     name = "updates.example"
     pieces_per_s = 40
@@ -147,7 +148,10 @@ class Downloads:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):  # pylint: disable=invalid-name
                 content = downloads.files.get(self.path)
-                self.send_response(404 if content is None else 200)
+                self.send_response(404 if content is None else 302 if isinstance(content, str) else 200)
+                if isinstance(content, str):
+                    self.send_header("Location", content)
+                    content = b""
                 self.send_header("Content-Length", str(len(content or b"")))
                 self.end_headers()
                 step = 1 << 16
@@ -168,3 +172,10 @@ class Downloads:
         self.process.end()
         self.server.shutdown()
         self.server.server_close()
+
+
+@pytest.fixture(name="downloads", scope="module")
+def fixture_downloads(tmp_path_factory):
+    one = Downloads(tmp_path_factory.mktemp("downloads"))
+    yield one
+    one.close()

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from bad_inputs import bad_input
 from harness import marked, refusal, wait_until
 from page_kit import fixture_box, fixture_metered  # noqa: F401
 from rtu_kit import Bus, Cable, pymodbus, read, registers, sealed, write
@@ -83,6 +84,33 @@ def test_a_request_in_pieces_is_one(slave, bus):
         assert registers(bus.ask(frame[cut:])) != NO_DATA
 
 
+@bad_input("D", "rtu-bad-crc")
+def test_a_wrong_crc_is_not_answered(slave, bus):
+    one = slave()
+    before, good = rtu(one)["Counters"], read(5, POWER, 2)
+    for damage in (b"\1\0", b"\0\1", b"\0\x80", b"\xff\xff"):
+        bus.silent(good[:-2] + bytes(a ^ b for a, b in zip(good[-2:], damage)), seconds=0.1)
+        assert bus.ask(good) == sealed([5, 3, 4, 0, 0, 0x44, 0x7A])
+    after = rtu(one)["Counters"]
+    assert [after[name] - before[name] for name in ("requests", "garbled", "foreign")] == [4, 4, 0]
+
+
+@bad_input("D", "rtu-gap-and-256-bytes")
+def test_a_gap_or_more_than_a_frame_holds(slave, bus):
+    one = slave()
+    good, answer = read(5, POWER, 2), sealed([5, 3, 4, 0, 0, 0x44, 0x7A])
+    bus.send(good[:4])
+    time.sleep(0.2)  # more than late bytes are waited for
+    bus.silent(good[4:])
+    assert bus.ask(good) == answer
+    longest = [5, 0x41, *bytes(252)]
+    assert bus.ask(sealed(longest)) == sealed([5, 0xC1, 1]), "256 bytes are a frame"
+    bus.silent(sealed([*longest, 0]))
+    bus.silent(bytes(1000) + good[:-1])
+    assert bus.ask(good) == answer
+    assert rtu(one)["Counters"]["garbled"] >= 4
+
+
 def test_mbpoll_reads_the_right_float(metered, cable, tcp_meter):
     metered("--rtu", cable.path, *EMPRO, "--stale-after", "3600")
     tcp_meter.send(marked(1234))
@@ -154,8 +182,16 @@ def test_values_nobody_can_use_change_nothing(slave, bus):
     assert bus.read(5, ADDRESS, 1) == [5]
 
 
+@bad_input("D", "rtu-broadcast")
 def test_a_broadcast_write_is_obeyed_without_a_word(slave, bus):
-    slave()
+    """Any other is counted, and that is all."""
+    one = slave()
+    before = rtu(one)["Counters"]
+    for nonsense in (read(0, POWER, 2), write(0, POWER, 1), write(0, ADDRESS, 248), sealed([0, 0x2B, 0x0E, 1, 0])):
+        bus.silent(nonsense, seconds=0.1)
+    assert bus.ask(read(5, ADDRESS, 1)) == sealed([5, 3, 2, 0, 5])
+    after = rtu(one)["Counters"]
+    assert [after[name] - before[name] for name in ("broadcasts", "requests", "garbled")] == [4, 1, 0]
     bus.silent(write(0, ADDRESS, 20))
     assert bus.read(5, ADDRESS, 1) == [20]
     bus.silent(write(0, REBOOT, 1))

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from bad_inputs import bad_input, in_catalogue
 from box_guest_kit import box_guest
 from guest_kit import need
 from update_box_kit import AT_FIRST, IMAGE_SIZE, SLOT_SIZE, TOOLS, UpdateBox
@@ -206,7 +207,9 @@ def assert_nothing_happened(outcome):
     assert not outcome.ok and not outcome.written and outcome.variables == AT_FIRST, outcome
 
 
-@pytest.mark.parametrize("door, name", [(door, name) for door in ("page", "rauc") for name in CASES if CASES[name].why[door]])
+@pytest.mark.parametrize("door, name", [
+    pytest.param(door, name, marks=[bad_input("I", name)] if in_catalogue("I", name) else [])
+    for door in ("page", "rauc") for name in CASES if CASES[name].why[door]])
 def test_what_is_refused(box, tried, door, name):
     case = CASES[name]
     for path, outcome in zip(box.bundles[name], tried[door][name], strict=True):
@@ -225,6 +228,7 @@ def is_installed(outcome, content=IMAGE):
             outcome.variables == {**AT_FIRST, "ORDER": "B A", "B_OK": "1", "B_TRY": "0"})
 
 
+@bad_input("I", "two-at-once")
 def test_two_at_once(box):
     """The first is one that is refused, when it is there."""
     second, first = box.install("page", [box.bundles["version-lower"][0], box.extra["newer"]], how="at_once")
@@ -244,6 +248,7 @@ def test_the_end_of_rauc_is_the_end_of_an_update(box):
     assert outcome.status == 422 and OLDER in outcome.reason, outcome
 
 
+@bad_input("I", "swapped-while-verifying")
 def test_swapped_while_verifying(box, forger):
     """What is installed is always a whole bundle, none of the bad ones, however RAUC is raced."""
     outcomes = box.install("rauc", [forger.good_path, box.bundles["version-lower"][0], box.extra["newer"],

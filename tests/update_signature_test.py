@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from bad_inputs import bad_input
 from guest_kit import need
 from update_kit import BLOCK, Keys, flipped, forge, image, parts, rauc_info, sealed
 
@@ -63,6 +64,7 @@ def test_each_byte_of_the_signature_counts(good, judge):
     assert {said[at + BLOCK] for at in accepted} <= {right}
 
 
+@bad_input("I", "truncated-each-512")
 def test_truncated_at_each_sector(good, judge):
     said = judge({size: good[:size] for size in (*range(9), *range(SECTOR, len(good), SECTOR), len(good) - 1)})
     assert len(said) > len(good) // SECTOR and not any(said.values())
