@@ -191,6 +191,9 @@ class Phone(Neighbour):
         self.guest.write("/run/phone.conf", JOIN.format(ssid=ssid, key=key))
         self.guest.spawn("phone", self.inside + "wpa_supplicant -i wlan1 -D nl80211 -c /run/phone.conf")
         wait_until(lambda: self.is_in(ssid), lambda: f"the phone in {ssid}: {self.guest.said('phone.out')}")
+        return self.take_address()
+
+    def take_address(self):
         self.shell(f"busybox udhcpc -i wlan1 -q -n -f -t 10 -T 1 -s {recipe('leased')}")
         return self.address()
 

@@ -1,6 +1,9 @@
 """A Wi-Fi box is put up, as manual V1.8, 5.1 option B tells it: from the button to the charger, and back to a box as it
 left the factory."""
-from box_guest_kit import BLUE, DARK, GREEN, ORANGE, PATIENCE
+import re
+
+from bad_inputs import bad_input
+from box_guest_kit import BLUE, DARK, GREEN, ORANGE, PATIENCE, recipe
 from box_story_kit import CONFIG, HOST_NAME, OPENED, VOLTAGES, WIFI, fixture_story, fixture_told  # noqa: F401
 from harness import SERIAL
 
@@ -19,6 +22,17 @@ def test_the_button_held_opens_the_access_point(story):
     networks = story.phone.ask(story.box, OPENED, WIFI).json()["Networks"]
     home = next(one for one in networks if one["SSID"] == story.home.SSID)
     assert home["Security"] == "wpa2" and 0 < home["Signal"] <= 100
+
+
+@bad_input("H", "dhcp-client-id-255")
+def test_a_phone_of_any_name_gets_an_address(story):
+    """The access point's DHCP server outlives who has the longest names there can be, and starts no program for it."""
+    find = "pgrep -a dnsmasq | grep 192.168.71"
+    server = story.inside.shell(find)
+    assert "--dhcp-range" in server and "script" not in server, server
+    said = story.phone.shell(f"/usr/bin/python3 -B {recipe('bad_dhcp_client.py')} wlan1")
+    assert re.fullmatch(r"2 (192\.168\.71\.\d+)\n5 \1\n", said), "an offer and an address"
+    assert story.phone.take_address().startswith("192.168.71.") and story.inside.shell(find) == server
 
 
 def test_the_access_point_leads_nowhere(story):
