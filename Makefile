@@ -30,11 +30,14 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format clang-tidy cppcheck chromedriver openssl curl strace,$(libraries) cmocka)
 
+# Where the tests of the release write down which bad inputs they have shown.
+bad_inputs = build/bad-inputs
+
 need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openssl rauc mksquashfs grub-editenv
 # What makes signed updates, and installs them.
 update_tools = rauc mksquashfs unsquashfs grub-editenv openssl
 
-.PHONY: help build configurator run test test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware prove scan coverage check-captures format check-format analyze install deb sbom clean
+.PHONY: help build configurator run test bad-inputs test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware prove scan coverage check-captures format check-format analyze install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -53,14 +56,19 @@ run: build ## try it: a simulated meter, a broker and a live view; Ctrl-C ends i
 
 test: ## all tests, then again with sanitizers, then a short fuzzing
 	$(need_test)
+	rm -rf "$(bad_inputs)"
 	$(call cmake,release,all,-DWERROR=$(WERROR))
 	$(call ctest,release) -LE 'box|image|update'
 	$(call ctest,release) -L box
 	$(call ctest,release) -L update
+	$(MAKE) bad-inputs
 	$(call cmake,asan,all)
 	$(call ctest,asan)
 	$(call cmake,fuzz,all)
 	$(call ctest,fuzz)
+
+bad-inputs: ## which inputs of tests/bad_inputs.csv the last `make test` has shown to be met as they should be
+	/usr/bin/python3 -B tests/bad_inputs.py "$(bad_inputs)"
 
 test-box: ## a whole box: among routers and chargers, and in an emulated PC with radios, button and lights: five minutes
 	$(call need,test,python3 qemu-system-x86_64 busybox cpio depmod NetworkManager wpa_supplicant hostapd dnsmasq dbus-daemon \
