@@ -3,10 +3,12 @@
 #include "choices.h"
 #include "core/reading.h"
 #include "heap.h"
+#include "json_text.h"
 #include "mqtt_command.h"
 #include "update_bundle.h"
 #include "wall_clock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,12 +45,13 @@ static json_t *percent_json(int percent)
 
 static json_t *firmware_json(const struct update_info *i)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "Version",
-                     SMART_CONNECT_VERSION, "Release", api_text(i->release), "Floor",
-                     api_text(i->floor), "Compatible", api_text(i->compatible), "ManagedBy",
-                     choices_update[i->manager], "State", update_state_name(i->state), "Progress",
-                     percent_json(i->percent), "Detail", api_text(i->detail), "Slots",
-                     slots_json(i->rauc), "Result", result_json(i->result));
+    errno = 0;
+    return json_whole(json_pack(
+        "{s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "Version", SMART_CONNECT_VERSION,
+        "Release", api_text(i->release), "Floor", api_text(i->floor), "Compatible",
+        api_text(i->compatible), "ManagedBy", choices_update[i->manager], "State",
+        update_state_name(i->state), "Progress", percent_json(i->percent), "Detail",
+        api_text(i->detail), "Slots", slots_json(i->rauc), "Result", result_json(i->result)));
 }
 
 json_t *api_firmware_state(const struct api *api)

@@ -2,6 +2,7 @@
 #include "api.h"
 #include "core/messages.h"
 #include "heap.h"
+#include "json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static void put_reading(struct api *api, struct text_out *out)
 static void put_state(struct api *api, struct text_out *out)
 {
     json_t *state = api_state(api);
-    char *text = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    char *text = json_text(state, JSON_COMPACT | JSON_REAL_PRECISION(10));
     if (text) {
         text_put(out, "event: state\ndata: ");
         text_put(out, text);

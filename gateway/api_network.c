@@ -1,6 +1,8 @@
 /* api_network.c - the network as it is, the Wi-Fi networks in reach, the access point. */
 #include "api.h"
+#include "json_text.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* --- state ------------------------------------------------------------------------------------ */
@@ -115,12 +117,13 @@ static json_t *network_list_json(const struct network *n)
 static void answer_networks(struct http_request *r, const struct network *n)
 {
     const struct network_info info = network_get_info(n);
-    http_answer_json(
-        r, 200,
-        json_pack("{s:b, s:o, s:o}", "Scanning", (int)info.scanning, "Age",
-                  info.scan_age_ms < 0 ? json_null() : json_integer(info.scan_age_ms / 1000),
-                  "Networks", network_list_json(n)),
-        NULL);
+    errno = 0;
+    http_answer_json(r, 200,
+                     json_whole(json_pack(
+                         "{s:b, s:o, s:o}", "Scanning", (int)info.scanning, "Age",
+                         info.scan_age_ms < 0 ? json_null() : json_integer(info.scan_age_ms / 1000),
+                         "Networks", network_list_json(n))),
+                     NULL);
 }
 
 /* An empty body, or an object without members. */

@@ -1,8 +1,10 @@
 /* api_openapi.c - the OpenAPI document: paths from the table of routes, settings from their table, the other schemas
  * from openapi_schemas.json, which is compiled in. */
 #include "api.h"
+#include "json_text.h"
 #include "web_files.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,18 +135,19 @@ static json_t *schemas_json(void)
 
 json_t *api_openapi(void)
 {
+    errno = 0;
     json_t *components =
         json_pack("{s:o, s:{s:{s:s, s:{s:{s:o}}}}, s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "schemas",
                   schemas_json(), "responses", "Problem", "description",
                   "what is wrong, and with which field", "content", "application/problem+json",
                   "schema", reference("Problem"), "securitySchemes", "login", "type", "http",
                   "scheme", "basic", "token", "type", "http", "scheme", "bearer");
-    return json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s}], s:[{s:[]}], s:o, s:o}",
-                     "openapi", "3.1.0", "info", "title", "Smart Connect", "version",
-                     SMART_CONNECT_VERSION, "description",
-                     "Gateway from a household electricity meter to Modbus TCP, MQTT and HTTPS.",
-                     "license", "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url",
-                     "/", "security", "login", "paths", paths_json(), "components", components);
+    return json_whole(json_pack(
+        "{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s}], s:[{s:[]}], s:o, s:o}", "openapi",
+        "3.1.0", "info", "title", "Smart Connect", "version", SMART_CONNECT_VERSION, "description",
+        "Gateway from a household electricity meter to Modbus TCP, MQTT and HTTPS.", "license",
+        "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url", "/", "security",
+        "login", "paths", paths_json(), "components", components));
 }
 
 void api_serve_openapi(struct http_request *r, void *context)

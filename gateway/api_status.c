@@ -3,9 +3,11 @@
 #include "choices.h"
 #include "core/messages.h"
 #include "host_net.h"
+#include "json_text.h"
 #include "map_list.h"
 #include "wall_clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -347,7 +349,8 @@ json_t *api_state(const struct api *api)
     struct host_net net;
     const struct panel_info panel = panel_get_info(api->panel);
     host_net_read(&net);
-    return json_pack(
+    errno = 0;
+    return json_whole(json_pack(
         "{s:s, s:o, s:s, s:o, s:I, s:o, s:{s:b, s:o}, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:o, "
         "s:o, s:{s:o, "
         "s:i, s:b}, s:o, "
@@ -362,7 +365,7 @@ json_t *api_state(const struct api *api)
         session_json(api), "Configuration", "Problem", api_text(api->settings->problem), "Revision",
         (int)api->settings->revision, "Factory", (int)settings_are_factory(api->settings),
         "Counters", counters_json(api), "Versions", "Program", SMART_CONNECT_VERSION,
-        "Configuration", CONFIG_VERSION, "Firmware", api_firmware_state(api));
+        "Configuration", CONFIG_VERSION, "Firmware", api_firmware_state(api)));
 }
 
 void api_serve_status(struct http_request *r, void *context)

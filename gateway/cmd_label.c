@@ -2,6 +2,7 @@
 #include "api.h"
 #include "commands.h"
 #include "identity.h"
+#include "json_text.h"
 #include "wall_clock.h"
 
 #include <errno.h>
@@ -91,7 +92,7 @@ static void print_json(const struct identity *id, const char *ssid)
         json_pack("{s:s, s:o, s:s, s:o, s:s}", "serial", id->serial, "mac",
                   id->mac[0] ? json_string(id->mac) : json_null(), "ssid", ssid, "login",
                   id->login[0] ? json_string(id->login) : json_null(), "ap_key", id->ap_key);
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json_text(json, JSON_COMPACT);
     printf("%s\n", text ? text : "{}");
     free(text);
     json_decref(json);
@@ -159,7 +160,7 @@ int command_openapi(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--help") != 0)
         return command_usage_error("openapi", "\"%.60s\": takes no options", argv[1]);
     json_t *json = api_openapi();
-    char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    char *text = json_text(json, JSON_INDENT(1));
     printf("%s\n", text ? text : "");
     free(text);
     json_decref(json);

@@ -2,6 +2,7 @@
 
 #include "choices.h"
 #include "core/text_out.h"
+#include "json_text.h"
 #include "map_list.h"
 
 #include <arpa/inet.h>
@@ -552,7 +553,7 @@ char *config_file_text(const struct config *c)
         if (c->was_set & bit_of(row))
             ok = put_at(settings, row, value_json(row, c));
     json_t *root = json_pack("{s:i, s:o}", "Version", CONFIG_VERSION, "Settings", settings);
-    char *text = ok && root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    char *text = ok ? json_text(root, JSON_INDENT(1)) : NULL;
     json_decref(root);
     return text;
 }

@@ -1,5 +1,6 @@
 #include "heap.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@ void *heap_new(size_t size)
     if (!memory)
         atomic_fetch_add(&failed, 1);
     return memory;
+}
+
+bool heap_is_short(void)
+{
+    return errno == ENOMEM || errno == EMFILE || errno == ENFILE;
 }
 
 struct heap_figures heap_look(struct heap_watch *w)

@@ -2,6 +2,7 @@
 #ifndef HEAP_H
 #define HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,10 @@ struct heap_figures heap_look(struct heap_watch *w);
 
 /* calloc(1, size) that counts its failures. */
 void *heap_new(size_t size);
+
+/* True if errno, which was 0 before, tells of too little memory or too few descriptors: what could not be read then is
+ * not damaged, and must not be made anew.  Every allocation that fails sets it, also those of libraries that say
+ * something else. */
+bool heap_is_short(void);
 
 #endif

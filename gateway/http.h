@@ -74,8 +74,9 @@ struct http_request {
     struct MHD_Connection *connection;
     struct http_connection *place;
     struct auth_check check;
-    struct MHD_Response *answer;
+    struct MHD_Response *answer; /* NULL though `answered`: out of memory, which ends the connection */
     unsigned status;
+    bool answered;
     size_t received;
     char *buffer;
     bool secure, started, suspended, close_after;

@@ -1,6 +1,9 @@
 /* http_answer.c - the answers of a request: their fields, their bodies, their problems. */
+#include "heap.h"
 #include "http_requests.h"
+#include "json_text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +49,7 @@ void http_wake(struct http_request *r)
 void http_give(struct http_request *r, unsigned status, struct MHD_Response *answer)
 {
     r->answer = answer;
+    r->answered = true;
     r->status = status;
     http_wake(r);
 }
@@ -75,7 +79,7 @@ void http_answer_text(struct http_request *r, unsigned status, const char *type,
 
 void http_answer_json(struct http_request *r, unsigned status, json_t *json, const char *etag)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    char *text = json_text(json, JSON_COMPACT | JSON_REAL_PRECISION(10));
     if (text)
         answer_bytes(r, status, "application/json", text, strlen(text), etag);
     else
@@ -116,7 +120,7 @@ static void answer_problem(struct http_request *r, unsigned status, const char *
 {
     char seconds[24];
     json_t *json = problem_json(status, detail, errors);
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = json_text(json, JSON_COMPACT);
     struct MHD_Response *answer = text ? copy_of(text, strlen(text)) : NULL;
     json_decref(json);
     free(text);
@@ -158,9 +162,14 @@ json_t *http_body_json(struct http_request *r)
 {
     json_error_t error;
     char detail[JSON_ERROR_TEXT_LENGTH + 64];
+    errno = 0;
     json_t *json = json_loadb(r->body, r->body_length, JSON_REJECT_DUPLICATES, &error);
     if (json)
         return json;
+    if (heap_is_short()) {
+        http_answer_problem(r, 503, "out of memory", NULL);
+        return NULL;
+    }
     char *quoted = strstr(error.text, " near "); /* what stands there may be a secret */
     if (quoted)
         *quoted = 0;

@@ -89,7 +89,7 @@ static bool take_head(struct http_request *r, const char *path, const char *meth
     }
     if (r->secure)
         http_check_secure(r);
-    r->is_upload = upload && !r->answer;
+    r->is_upload = upload && !r->answered;
     return true;
 }
 
@@ -116,9 +116,9 @@ static enum MHD_Result sleep_until_answered(struct http_request *r)
 static enum MHD_Result open_upload(struct http_request *r, bool waits)
 {
     bool is_stranger = r->status == 401 || r->status == 429;
-    if (r->answer && (is_stranger || waits))
+    if (r->answered && (is_stranger || waits))
         return queue(r);
-    if (!r->answer && !r->upload)
+    if (!r->answered && !r->upload)
         return sleep_until_answered(r);
     http_upload_open(r);
     return MHD_YES;
@@ -133,7 +133,7 @@ static enum MHD_Result start(struct http_request *r, const char *path, const cha
         http_dispatch_secure(r);
         return open_upload(r, r->head.value[FIELD_EXPECT]);
     }
-    if (!r->answer)
+    if (!r->answered)
         r->close_after = false;
     return make_room(r);
 }
@@ -153,7 +153,7 @@ static enum MHD_Result carry_on(struct http_request *r, const char *path, const 
                                 const char *version, const char *upload, size_t *upload_size,
                                 void (*dispatch)(struct http_request *r))
 {
-    if (!r || (r->started && !r->answer && r->http->closing))
+    if (!r || (r->started && !r->answered && r->http->closing))
         return MHD_NO;
     if (!r->started)
         return start(r, path, method, version);
@@ -162,9 +162,9 @@ static enum MHD_Result carry_on(struct http_request *r, const char *path, const 
     if (*upload_size)
         return r->is_upload ? http_upload_take(r, upload, upload_size)
                             : take_body(r, upload, upload_size);
-    if (!r->answer)
+    if (!r->answered)
         dispatch(r);
-    return r->answer ? queue(r) : sleep_until_answered(r);
+    return r->answered ? queue(r) : sleep_until_answered(r);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the library's type */

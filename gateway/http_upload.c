@@ -16,7 +16,7 @@ void http_begin_upload(struct http_request *r, struct http_upload *u)
 void http_upload_go_on(struct http_upload *u)
 {
     struct http_request *r = u->request;
-    if (r->answer)
+    if (r->answered)
         return;
     http_connection_allow(r->place, PAUSE_MS, true);
     http_wake(r);
@@ -32,12 +32,12 @@ void http_upload_open(struct http_request *r)
  * cut might not see the answer. */
 enum MHD_Result http_upload_take(struct http_request *r, const char *bytes, size_t *length)
 {
-    size_t n = r->answer ? *length : r->upload->take(r->upload, bytes, *length);
+    size_t n = r->answered ? *length : r->upload->take(r->upload, bytes, *length);
     r->received += n;
     *length -= n;
     http_door_note_work(r->place->door);
     http_connection_allow(r->place, PAUSE_MS, true);
-    if (*length == 0 || r->answer)
+    if (*length == 0 || r->answered)
         return MHD_YES;
     http_connection_allow(r->place, INT64_MAX, true);
     r->suspended = true;

@@ -3,6 +3,7 @@
 #include "core/mean.h"
 #include "core/messages.h"
 #include "heap.h"
+#include "json_text.h"
 #include "log.h"
 #include "mqtt_commands.h"
 #include "mqtt_discovery.h"
@@ -150,7 +151,7 @@ static void make_counters(struct mqtt *m, struct text_out *out)
 static void make_firmware(struct mqtt *m, struct text_out *out)
 {
     json_t *json = m->commands.host->firmware(m->commands.host);
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json_text(json, JSON_COMPACT);
     text_put(out, text ? text : "null");
     json_decref(json);
     free(text);

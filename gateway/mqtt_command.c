@@ -3,6 +3,7 @@
 #include "core/cursor.h"
 #include "core/reading.h"
 #include "core/text_out.h"
+#include "json_text.h"
 #include "update_url.h"
 
 #include <stdarg.h>
@@ -371,7 +372,7 @@ char *command_memory_text(const struct command_memory *memory)
         if (memory->used[i].id[0])
             ok = json_object_set_new(ids, memory->used[i].id,
                                      json_integer(memory->used[i].expires_s)) == 0;
-    char *text = ok ? json_dumps(ids, JSON_COMPACT) : NULL;
+    char *text = ok ? json_text(ids, JSON_COMPACT) : NULL;
     json_decref(ids);
     return text;
 }
@@ -409,7 +410,7 @@ void command_memory_read(struct command_memory *memory, const char *text, size_t
 /* Takes the object over. */
 static char *dump(json_t *response)
 {
-    char *text = response ? json_dumps(response, JSON_COMPACT) : NULL;
+    char *text = json_text(response, JSON_COMPACT);
     json_decref(response);
     return text;
 }
