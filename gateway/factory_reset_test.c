@@ -130,7 +130,7 @@ static void assert_ended(const struct test_reset *t, enum factory_reset_result r
 
 static void load(const char *state_dir)
 {
-    settings_load(&settings, &loop, state_dir, &defaults);
+    assert_true(settings_load(&settings, &loop, state_dir, &defaults));
     settings.owner = &owner;
     identity = (struct identity){.login_hash = "the label's",
                                  .password_hash = "the owner's",

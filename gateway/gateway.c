@@ -1,5 +1,6 @@
 #include "gateway_parts.h"
 
+#include "heap.h"
 #include "listener.h"
 #include "log.h"
 #include "map_list.h"
@@ -17,14 +18,17 @@ enum { UNPRIVILEGED_MODBUS = 1502, UNPRIVILEGED_HTTP = 8080, UNPRIVILEGED_HTTPS 
 
 enum { PAGE_URL_MAX = 128 };
 
-enum { LAST_JOBS_MS = 500 }; /* at the end, for connections that are being left or made */
+enum {
+    LAST_JOBS_MS = 500, /* at the end, for connections that are being left or made */
+    MQTT_AGAIN_MS = 10000
+};
 
 /* --- identity --------------------------------------------------------------------------------- */
 
 /* The usual folder may be one we cannot write, one that was asked for may not. */
 static bool accept_unkept(struct gateway *g, int problem, char error[static GATEWAY_ERROR_MAX])
 {
-    if (options_was_set(&g->options, "state")) {
+    if (options_was_set(&g->options, "state") || heap_is_short()) {
         snprintf(error, GATEWAY_ERROR_MAX, "--state %.200s: %s; use a folder that can be written",
                  g->options.state, strerror(problem));
         return false;
@@ -40,8 +44,9 @@ static bool find_identity(struct gateway *g, char error[static GATEWAY_ERROR_MAX
     bool kept = false;
     if (identity_load(g->options.state, g->options.serial, &g->identity, &kept))
         return kept || g->options.state[0] == 0 || accept_unkept(g, errno, error);
-    snprintf(error, GATEWAY_ERROR_MAX,
-             "no serial number: no network card and no machine id; use --serial HEX");
+    snprintf(error, GATEWAY_ERROR_MAX, "no serial number: %s",
+             heap_is_short() ? strerror(errno)
+                             : "no network card and no machine id; use --serial HEX");
     return false;
 }
 
@@ -328,11 +333,20 @@ static void open_mqtt(struct gateway *g)
                                            .reach = g->reach,
                                            .host = &g->mqtt_host};
     g->mqtt_refusal[0] = 0;
+    loop_cancel_timer(&g->loop, &g->mqtt_again);
     if (!c->mqtt_enabled || c->mqtt_broker[0] == 0)
         return;
+    errno = 0;
     g->mqtt = mqtt_open(&g->loop, g->meter, &settings, g->mqtt_refusal);
+    if (!g->mqtt && heap_is_short())
+        loop_set_timer(&g->loop, &g->mqtt_again, MQTT_AGAIN_MS);
     if (!g->mqtt)
         log_warning("mqtt", "%s", g->mqtt_refusal);
+}
+
+static void on_mqtt_again(struct loop_timer *timer)
+{
+    open_mqtt(CONTAINER_OF(timer, struct gateway, mqtt_again));
 }
 
 /* --- HTTP ------------------------------------------------------------------------------------- */
@@ -384,7 +398,8 @@ static void fall_back_to_high_ports(struct gateway *g, char error[static HTTP_ER
     open_http_at(g, http, https, error);
 }
 
-/* What was asked for is had or the start fails; what is only usual must not keep the meter from its chargers. */
+/* What was asked for is had or the start fails, as it does where memory is short; what is only usual must not keep the
+ * meter from its chargers. */
 static bool open_http_doors(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
     char why[HTTP_ERROR_MAX];
@@ -395,7 +410,7 @@ static bool open_http_doors(struct gateway *g, char error[static GATEWAY_ERROR_M
         fall_back_to_high_ports(g, why);
     if (g->http)
         return true;
-    if (options_was_set(o, "http") || options_was_set(o, "https")) {
+    if (heap_is_short() || options_was_set(o, "http") || options_was_set(o, "https")) {
         snprintf(error, GATEWAY_ERROR_MAX, "%s", why);
         return false;
     }
@@ -411,9 +426,10 @@ static bool open_http(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
         return true;
     if (o->state[0] && prepare_secrets(g, error))
         return open_http_doors(g, error);
-    if (o->state[0]) { /* a full disk, say: chargers still need the meter */
+    if (o->state[0]) { /* a full disk, say: chargers still need the meter; what a restart may mend is no such thing */
+        bool is_short = heap_is_short();
         log_error("http", "%s; the page is off", error);
-        return !options_was_set(o, "https");
+        return !is_short && !options_was_set(o, "https");
     }
     if (options_was_set(o, "https")) {
         snprintf(error, GATEWAY_ERROR_MAX, "--https needs --state DIR: the login is kept there");
@@ -592,16 +608,21 @@ static void on_network(struct net_watch *w, bool arrived)
 }
 
 /* Without the page nobody has made the device's certificate yet. */
-static void start_mqtt(struct gateway *g)
+static bool start_mqtt(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
 {
     char why[GATEWAY_ERROR_MAX];
     g->mqtt_host = (struct mqtt_host){.status = on_mqtt_status, .reset = on_mqtt_reset};
+    g->mqtt_again.expired = on_mqtt_again;
     gateway_offer_update(g);
-    mqtt_keeps_load(&g->mqtt_keeps, &g->loop, g->options.state);
+    if (!mqtt_keeps_load(&g->mqtt_keeps, &g->loop, g->options.state)) {
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+        return false;
+    }
     if (!g->http && g->options.state[0] && g->settings.now.mqtt_broker[0] &&
         !prepare_secrets(g, why))
         log_error("mqtt", "%s; there is no device certificate", why);
     open_mqtt(g);
+    return true;
 }
 
 static void watch_network(struct gateway *g)
@@ -650,7 +671,10 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
         snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
         return false;
     }
-    settings_load(&g->settings, &g->loop, g->options.state, &g->defaults);
+    if (!settings_load(&g->settings, &g->loop, g->options.state, &g->defaults)) {
+        snprintf(error, GATEWAY_ERROR_MAX, "out of memory");
+        return false;
+    }
     g->settings.owner = &g->owner;
     g->started_ms = loop_clock_ms();
     bus_open(&g->bus, &g->loop);
@@ -663,9 +687,8 @@ bool gateway_open(struct gateway *g, char error[static GATEWAY_ERROR_MAX])
     }
     clock_watch_open(&g->clock, &g->loop, g->meter, g->options.state);
     start_api(g);
-    if (!open_http(g, error))
+    if (!open_http(g, error) || !start_mqtt(g, error))
         return false;
-    start_mqtt(g);
     watch_network(g);
     gateway_start_update(g);
     gateway_look_at_addresses(g);
@@ -692,6 +715,7 @@ void gateway_close(struct gateway *g)
     network_close(g->network);
     bus_close(&g->bus);
     net_watch_close(&g->net_watch);
+    loop_cancel_timer(&g->loop, &g->mqtt_again);
     mqtt_close(g->mqtt);
     outbox_close(g->outbox);
     mqtt_keeps_close(&g->mqtt_keeps);

@@ -68,6 +68,7 @@ struct gateway {
     struct factory_reset reset; /* by the button */
     int64_t reset_ms;           /* the latest factory reset; 0: none since start */
     int64_t started_ms;
+    struct loop_timer mqtt_again;      /* there was too little memory for the broker */
     char mqtt_refusal[MQTT_ERROR_MAX]; /* why the configured broker cannot be used; "": it can */
     struct api api;
     struct http *http; /* NULL: off */

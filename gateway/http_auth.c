@@ -2,6 +2,7 @@
 
 #include "address.h"
 #include "atomic_file.h"
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -42,14 +43,17 @@ static void on_locks_written(struct worker_job *job)
         keep_locks(a);
 }
 
-static void load_locks(struct auth *a)
+/* False: there is too little memory to know who is locked out. */
+static bool load_locks(struct auth *a)
 {
     size_t n;
     char *text =
         a->state_dir[0] ? atomic_file_read(a->state_dir, LOCKS_FILE, sizeof a->locks, &n) : NULL;
+    bool known = text || a->state_dir[0] == 0 || !heap_is_short();
     if (text)
         (void)throttle_read(&a->throttle, a->loop->now_ms, text);
     free(text);
+    return known;
 }
 
 /* --- one check -------------------------------------------------------------------------------- */
@@ -249,8 +253,7 @@ bool auth_init(struct auth *a, struct loop *l, const char *state_dir, const char
     a->save = (struct worker_job){.run = write_locks, .done = on_locks_written};
     memcpy(a->hash, login_hash, sizeof a->hash);
     throttle_init(&a->throttle);
-    load_locks(a);
-    return getrandom(a->key, sizeof a->key, 0) == sizeof a->key;
+    return load_locks(a) && getrandom(a->key, sizeof a->key, 0) == sizeof a->key;
 }
 
 void auth_use_hash(struct auth *a, const char *hash)

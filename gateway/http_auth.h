@@ -51,7 +51,8 @@ struct auth {
     size_t locks_length;
 };
 
-/* Takes over the locks that were kept.  The strings stay the caller's.  False: no random numbers. */
+/* Takes over the locks that were kept.  The strings stay the caller's.  False: no random numbers, or too
+ * little memory to know the locks. */
 bool auth_init(struct auth *a, struct loop *l, const char *state_dir, const char *token,
                const char *login_hash);
 

@@ -3,6 +3,7 @@
 #include "atomic_file.h"
 #include "core/reading.h"
 #include "core/text_out.h"
+#include "heap.h"
 #include "log.h"
 
 #include <ctype.h>
@@ -38,7 +39,7 @@ bool identity_is_serial(const char *text)
 
 /* --- serial number ---------------------------------------------------------------------------- */
 
-/* Copies a small file's content without white space at its end.  False: it is missing or too long. */
+/* Copies a small file's content without white space at its end.  False: it is missing, too long, or heap_is_short(). */
 static bool read_text(const char *state_dir, const char *name, char *text, size_t capacity)
 {
     size_t n = 0;
@@ -46,6 +47,8 @@ static bool read_text(const char *state_dir, const char *name, char *text, size_
     while (bytes && n && isspace((unsigned char)bytes[n - 1]))
         n--;
     bool ok = bytes && n < capacity;
+    if (bytes)
+        errno = ok ? 0 : EFBIG;
     if (ok) {
         memcpy(text, bytes, n);
         text[n] = 0;
@@ -124,10 +127,13 @@ bool identity_load(const char *state_dir, const char *given, struct identity *id
 {
     memset(id, 0, sizeof *id);
     (void)host_net_mac(id->mac);
+    errno = 0;
     *kept =
         use_given(given, id) ? load_given(state_dir, id) : state_dir[0] && load_kept(state_dir, id);
     if (*kept)
         return true;
+    if (state_dir[0] && heap_is_short())
+        return false;
     if (!from_network_card(id) && !from_machine_id(id))
         return false;
     *kept = state_dir[0] && keep_serial(state_dir, id);
@@ -152,13 +158,15 @@ static void find_key(const char *text, const char *name, char key[static LOGIN_K
     }
 }
 
-static void load_label(const char *state_dir, struct identity *id)
+static bool load_label(const char *state_dir, struct identity *id)
 {
     char text[SMALL_FILE_MAX] = "";
-    (void)read_text(state_dir, "label", text, sizeof text);
+    if (!read_text(state_dir, "label", text, sizeof text) && heap_is_short())
+        return false;
     find_key(text, "login", id->login);
     find_key(text, "ap-key", id->ap_key);
     explicit_bzero(text, sizeof text);
+    return true;
 }
 
 static bool keep_label(const char *state_dir, const struct identity *id)
@@ -191,7 +199,8 @@ static bool complete_login(const char *state_dir, struct identity *id)
     char line[LOGIN_HASH_MAX + 1];
     bool has_hash = read_text(state_dir, "login", id->login_hash, sizeof id->login_hash) &&
                     login_is_hash(id->login_hash);
-    load_label(state_dir, id);
+    if ((!has_hash && heap_is_short()) || !load_label(state_dir, id))
+        return false;
     bool label_is_whole = id->ap_key[0] && (has_hash || id->login[0]);
     if (id->ap_key[0] == 0 && !login_make_key(id->ap_key))
         return false;
@@ -232,18 +241,34 @@ static bool does(const struct pair *p)
            (state == CERTIFICATE_ENDING && p->request.now_s == NO_CLOCK_S);
 }
 
-/* A usable key stays, also if its certificate cannot be written; a certificate that does not do is made anew. */
+/* As read_text(), and not short. */
+static bool read_pem(const char *state_dir, const char *name, char *pem, bool *is_there)
+{
+    *is_there = read_text(state_dir, name, pem, CERTIFICATE_PEM_MAX);
+    if (!*is_there)
+        pem[0] = 0;
+    return *is_there || !heap_is_short();
+}
+
+/* A usable key stays, also if its certificate cannot be written; a certificate that does not do is made anew.  Neither
+ * because there was too little memory to look at it. */
 static bool complete_pair(const char *state_dir, const struct pair *p, bool *renewed)
 {
-    bool has_key = read_text(state_dir, p->key_name, p->key, CERTIFICATE_PEM_MAX);
-    if (!read_text(state_dir, p->certificate_name, p->certificate, CERTIFICATE_PEM_MAX))
-        p->certificate[0] = 0;
+    bool has_key, has_certificate;
     *renewed = false;
-    if (has_key && does(p))
+    if (!read_pem(state_dir, p->key_name, p->key, &has_key) ||
+        !read_pem(state_dir, p->certificate_name, p->certificate, &has_certificate))
+        return false;
+    errno = 0;
+    if (has_key && has_certificate && does(p))
         return true;
+    if (heap_is_short())
+        return false;
     *renewed = true;
     if (has_key && make_certificate(p))
         return write_text(state_dir, p->certificate_name, p->certificate);
+    if (heap_is_short())
+        return false;
     if (!certificate_make_key(p->key) || !make_certificate(p)) {
         errno = EINVAL;
         return false;
@@ -298,13 +323,15 @@ bool identity_keep_password(const char *state_dir, const char *hash)
 }
 
 /* A hash that cannot be used opens to nobody: then the label's does, which its owner has. */
-static void load_password(const char *state_dir, struct identity *id)
+static bool load_password(const char *state_dir, struct identity *id)
 {
-    if (read_text(state_dir, "password", id->password_hash, sizeof id->password_hash) &&
-        !login_is_hash(id->password_hash)) {
+    if (!read_text(state_dir, "password", id->password_hash, sizeof id->password_hash))
+        return !heap_is_short();
+    if (!login_is_hash(id->password_hash)) {
         log_warning("identity", "%s/password holds no password: the label's opens", state_dir);
         id->password_hash[0] = 0;
     }
+    return true;
 }
 
 /* --- the owner's own identity to a broker ----------------------------------------------------- */
@@ -356,16 +383,19 @@ static void wipe_mqtt(struct identity *id)
 }
 
 /* A file that cannot be used costs the owner's identity, not the start: the device's is there. */
-static void load_mqtt(const char *state_dir, struct identity *id)
+static bool load_mqtt(const char *state_dir, struct identity *id)
 {
     char error[BROKER_TLS_ERROR_MAX];
     size_t length = 0;
     char *text = atomic_file_read(state_dir, MQTT_FILE, MQTT_FILE_MAX, &length);
     bool missing = !text && errno == ENOENT;
     snprintf(error, sizeof error, "%s", strerror(errno));
+    errno = missing || text ? 0 : errno;
     wipe_mqtt(id);
-    if (!missing && (!text || !split_mqtt(text, id, error))) {
+    bool damaged = !missing && (!text || !split_mqtt(text, id, error)), is_short = heap_is_short();
+    if (damaged)
         wipe_mqtt(id);
+    if (damaged && !is_short) {
         (void)atomic_file_set_aside(state_dir, MQTT_FILE, MQTT_DAMAGED_FILE);
         log_warning("identity",
                     "%s/" MQTT_FILE " cannot be used: %s; it is kept as " MQTT_DAMAGED_FILE
@@ -375,6 +405,9 @@ static void load_mqtt(const char *state_dir, struct identity *id)
     if (text)
         explicit_bzero(text, length);
     free(text);
+    if (is_short)
+        errno = ENOMEM;
+    return !is_short;
 }
 
 bool identity_load_secrets(const char *state_dir, struct identity *id,
@@ -383,12 +416,10 @@ bool identity_load_secrets(const char *state_dir, struct identity *id,
 {
     bool renewed;
     const struct pair device = device_pair(id, now_s), web = web_pair(id, names, now_s);
-    load_password(state_dir, id);
-    if (atomic_file_make_folder(state_dir) && complete_login(state_dir, id) &&
-        complete_pair(state_dir, &device, &renewed) && complete_pair(state_dir, &web, &renewed)) {
-        load_mqtt(state_dir, id);
+    if (load_password(state_dir, id) && atomic_file_make_folder(state_dir) &&
+        complete_login(state_dir, id) && complete_pair(state_dir, &device, &renewed) &&
+        complete_pair(state_dir, &web, &renewed) && load_mqtt(state_dir, id))
         return true;
-    }
     snprintf(error, IDENTITY_ERROR_MAX, "%.200s: %s; the identity cannot be kept there", state_dir,
              strerror(errno));
     return false;

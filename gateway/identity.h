@@ -46,12 +46,14 @@ struct identity {
 /* Finds the serial number: the one given (unless ""), else the one kept in `state_dir`, else one from the network
  * card's address (else from the machine id), which is then kept there, so that it stays when the card is changed.
  * An empty state_dir keeps nothing.  *kept: it is in the folder now, or was given; if not, errno says why, and the
- * number is found anew next time.  False: there is nothing to make one from. */
+ * number is found anew next time.  False: there is nothing to make one from, or heap_is_short():
+ * then the one that may be kept stays. */
 bool identity_load(const char *state_dir, const char *given, struct identity *id, bool *kept);
 
 /* Loads the secrets, and makes what is missing or cannot be used; a first start takes some ten milliseconds.  The
  * web certificate is for `names`.  now_s: UTC; READING_NO_TIME: no date is judged, and what is made is renewed when the
- * time is known.  False: `error` says in one line what cannot be written or made. */
+ * time is known.  False: `error` says in one line what cannot be written or made, or that
+ * memory is short: then nothing that is kept is touched. */
 bool identity_load_secrets(const char *state_dir, struct identity *id,
                            const struct certificate_names *names, int64_t now_s,
                            char error[static IDENTITY_ERROR_MAX]);

@@ -1,6 +1,7 @@
 #include "mqtt_keeps.h"
 
 #include "atomic_file.h"
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -140,14 +141,14 @@ static bool is_topic(const char *text, size_t length)
     return strspn(text, good) == length;
 }
 
-void mqtt_keeps_load(struct mqtt_keeps *k, struct loop *l, const char *state_dir)
+bool mqtt_keeps_load(struct mqtt_keeps *k, struct loop *l, const char *state_dir)
 {
     size_t length = 0;
     k->loop = l;
     k->folder = state_dir;
     k->job = (struct worker_job){.run = run_save, .done = on_saved};
     if (state_dir[0] == 0)
-        return;
+        return true;
     char *topic =
         atomic_file_read(state_dir, names[KEEP_DISCOVERY], sizeof k->discovery - 1, &length);
     if (topic && is_topic(topic, length))
@@ -156,9 +157,11 @@ void mqtt_keeps_load(struct mqtt_keeps *k, struct loop *l, const char *state_dir
         log_warning("mqtt", "%s/%s is damaged and not used", state_dir, names[KEEP_DISCOVERY]);
     free(topic);
     char *ids = atomic_file_read(state_dir, names[KEEP_COMMANDS], FILE_MAX, &length);
+    errno = ids ? 0 : errno;
     if (ids)
         command_memory_read(&k->commands, ids, length);
     free(ids);
+    return !heap_is_short();
 }
 
 void mqtt_keeps_close(struct mqtt_keeps *k)

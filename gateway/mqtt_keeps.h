@@ -30,8 +30,9 @@ struct mqtt_keeps {
     bool good;
 };
 
-/* Reads what is kept: at start, since it blocks on the disk. */
-void mqtt_keeps_load(struct mqtt_keeps *k, struct loop *l, const char *state_dir);
+/* Reads what is kept: at start, since it blocks on the disk.  False: there is too little memory to know which commands
+ * were done. */
+bool mqtt_keeps_load(struct mqtt_keeps *k, struct loop *l, const char *state_dir);
 
 /* Waits for the worker, and saves what is still to be saved. */
 void mqtt_keeps_close(struct mqtt_keeps *k);

@@ -62,7 +62,7 @@ static void put(const char *name, const char *text)
 static void load_from(const char *state_dir)
 {
     memset(&keeps, 0, sizeof keeps);
-    mqtt_keeps_load(&keeps, &loop, state_dir);
+    assert_true(mqtt_keeps_load(&keeps, &loop, state_dir));
 }
 
 static void load_again(void)

@@ -413,20 +413,22 @@ size_t network_list(const struct network *n, const struct nm_network **list)
 /* --- life ------------------------------------------------------------------------------------- */
 
 /* The one that was running when the box went down; if only the file is there, the change was never saved. */
-static void take_up_trial(struct network *n)
+static bool take_up_trial(struct network *n)
 {
     n->trial.expired = on_expired;
     n->trial.busy = on_busy;
     n->trial.loop = n->loop;
     n->trial.state_dir = n->settings.state_dir;
     n->trial.usual = n->settings.usual;
-    network_trial_open(&n->trial, NETWORK_TRIAL_MS);
+    if (!network_trial_open(&n->trial, NETWORK_TRIAL_MS))
+        return false;
     if (!n->trial.running)
-        return;
+        return true;
     if (is_affected(n, &n->trial.before, n->settings.config))
         log_info("network", "the network was changed and not tried before the box went down");
     else
         network_trial_end(&n->trial);
+    return true;
 }
 
 static bool start(struct network *n, struct bus *b)
@@ -436,7 +438,8 @@ static bool start(struct network *n, struct bus *b)
     n->nm = nm_open(b, n->loop, n->settings.ethernet, n->settings.wifi, &n->nm_owner);
     if (!n->nm)
         return false;
-    take_up_trial(n);
+    if (!take_up_trial(n))
+        return false;
     loop_set_timer(n->loop, &n->look, LOOK_MS);
     return true;
 }
@@ -456,7 +459,7 @@ struct network *network_open(struct loop *l, struct bus *b, const struct network
     n->ap_problem = "";
     if (!settings->managed || start(n, b))
         return n;
-    free(n);
+    network_close(n);
     return NULL;
 }
 

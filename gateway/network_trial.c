@@ -1,6 +1,7 @@
 #include "network_trial.h"
 
 #include "atomic_file.h"
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -65,7 +66,7 @@ static void run(struct network_trial *t, int64_t limit_ms)
     loop_set_timer(t->loop, &t->timer, limit_ms);
 }
 
-void network_trial_open(struct network_trial *t, int64_t limit_ms)
+bool network_trial_open(struct network_trial *t, int64_t limit_ms)
 {
     struct config_errors errors;
     size_t length = 0;
@@ -75,13 +76,17 @@ void network_trial_open(struct network_trial *t, int64_t limit_ms)
                   ? atomic_file_read(t->state_dir, NETWORK_TRIAL_FILE, CONFIG_FILE_MAX, &length)
                   : NULL;
     if (!t->text)
-        return;
+        return t->state_dir[0] == 0 || !heap_is_short();
     t->before = *t->usual;
-    if (config_read_file(&t->before, t->text, length, &errors) == CONFIG_FILE_DAMAGED) {
+    errno = 0;
+    enum config_file_result result = config_read_file(&t->before, t->text, length, &errors);
+    if (heap_is_short())
+        return false;
+    if (result == CONFIG_FILE_DAMAGED)
         network_trial_end(t);
-        return;
-    }
-    run(t, limit_ms);
+    else
+        run(t, limit_ms);
+    return true;
 }
 
 void network_trial_begin(struct network_trial *t, const struct config *before, int64_t limit_ms)

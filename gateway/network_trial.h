@@ -30,8 +30,9 @@ struct network_trial {
     bool again;
 };
 
-/* Takes up the trial that was running when the box went down.  The fields above were filled in. */
-void network_trial_open(struct network_trial *t, int64_t limit_ms);
+/* Takes up the trial that was running when the box went down.  The fields above were filled in.
+ * False: there is too little memory to read it, and its file stays. */
+bool network_trial_open(struct network_trial *t, int64_t limit_ms);
 
 /* Begins, or begins anew: `before` is what is known to work, so it stays the one of the first change.  The file
  * is there; it is written once more, as an earlier trial may have ended since and removed it. */

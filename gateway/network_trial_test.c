@@ -46,7 +46,7 @@ static void open_in(const char *state_dir)
                                    .loop = &loop,
                                    .state_dir = state_dir,
                                    .usual = &defaults};
-    network_trial_open(&trial, LIMIT_MS);
+    assert_true(network_trial_open(&trial, LIMIT_MS));
 }
 
 /* As after a restart of the program. */

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "atomic_file.h"
+#include "heap.h"
 #include "http_head.h"
 #include "log.h"
 #include "network_trial.h"
@@ -37,29 +38,37 @@ static void note_problem(struct settings *s, const struct config_errors *errors,
         log_warning("settings", "%s/%s: %s", s->state_dir, SETTINGS_FILE, s->problem);
 }
 
-static void take_file(struct settings *s, const char *text, size_t length)
+static bool take_file(struct settings *s, const char *text, size_t length)
 {
     struct config_errors errors;
+    errno = 0;
     enum config_file_result result = config_read_file(&s->now, text, length, &errors);
+    if (heap_is_short())
+        return false;
     note_problem(s, &errors, result);
     s->set_aside = result == CONFIG_FILE_NEWER || result == CONFIG_FILE_PARTLY;
     if (result == CONFIG_FILE_DAMAGED &&
         !atomic_file_set_aside(s->state_dir, SETTINGS_FILE, DAMAGED_FILE))
         log_warning("settings", "%s/%s: %s", s->state_dir, DAMAGED_FILE, strerror(errno));
+    return true;
 }
 
-static void read_kept(struct settings *s)
+static bool read_kept(struct settings *s)
 {
     size_t length = 0;
+    bool ok = true;
     char *text = atomic_file_read(s->state_dir, SETTINGS_FILE, CONFIG_FILE_MAX, &length);
     if (text || errno == EFBIG)
-        take_file(s, text ? text : "", length);
+        ok = take_file(s, text ? text : "", length);
+    else if (heap_is_short())
+        ok = false;
     else if (errno != ENOENT)
         snprintf(s->problem, sizeof s->problem,
                  "the stored configuration cannot be read (%s): defaults are used", strerror(errno));
     if (text)
         explicit_bzero(text, length);
     free(text);
+    return ok;
 }
 
 /* --- changing --------------------------------------------------------------------------------- */
@@ -166,9 +175,13 @@ static void save(struct settings *s)
     if (s->state_dir[0] == 0) {
         forget_text(s);
         commit(s);
-    } else if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
+        return;
+    }
+    errno = ENOMEM;
+    if ((!reset && !s->text) || worker_start(s->loop, &s->job) < 0) {
+        int problem = errno;
         forget_text(s);
-        fail_to_save(s, SETTINGS_FILE, ENOMEM);
+        fail_to_save(s, SETTINGS_FILE, problem);
     }
 }
 
@@ -226,7 +239,7 @@ void settings_hold(struct settings *s, bool on)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-void settings_load(struct settings *s, struct loop *l, const char *state_dir,
+bool settings_load(struct settings *s, struct loop *l, const char *state_dir,
                    const struct config *defaults)
 {
     memset(s, 0, sizeof *s);
@@ -236,9 +249,8 @@ void settings_load(struct settings *s, struct loop *l, const char *state_dir,
     s->job = (struct worker_job){.run = run_save, .done = on_saved};
     if (getrandom(&s->start, sizeof s->start, GRND_NONBLOCK) < 0)
         s->start = (uint32_t)l->now_ms;
-    if (state_dir[0])
-        read_kept(s);
     name_version(s);
+    return state_dir[0] == 0 || read_kept(s);
 }
 
 void settings_write_first(struct settings *s, const char *name, char *text)

@@ -67,8 +67,9 @@ struct settings {
     int error;
 };
 
-/* Reads what is kept.  A damaged file is set aside and the defaults hold; problem says so.  `defaults` is copied. */
-void settings_load(struct settings *s, struct loop *l, const char *state_dir,
+/* Reads what is kept.  A damaged file is set aside and the defaults hold; problem says so.  `defaults` is copied.
+ * False: there is too little memory to read it, and it stays. */
+bool settings_load(struct settings *s, struct loop *l, const char *state_dir,
                    const struct config *defaults);
 
 /* Begins a change; done is called at once or later, from the loop. */

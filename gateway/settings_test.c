@@ -177,7 +177,7 @@ static void run_with_result(const char *patch, enum settings_result result)
 
 static void load_from(const char *state_dir)
 {
-    settings_load(&settings, &loop, state_dir, &defaults);
+    assert_true(settings_load(&settings, &loop, state_dir, &defaults));
     settings.owner = &owner;
 }
 

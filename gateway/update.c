@@ -619,8 +619,10 @@ struct update *update_open(const struct update_settings *settings)
     if (u->manager == UPDATE_BY_PACKAGES)
         return u;
     read_floor(u, settings);
-    update_record_resume(&u->record, u->state_dir, u->release, wall_clock_s());
-    return u;
+    if (update_record_resume(&u->record, u->state_dir, u->release, wall_clock_s()))
+        return u;
+    free(u);
+    return NULL;
 }
 
 void update_start(struct update *u, struct loop *l, struct bus *b, struct update_owner *owner)

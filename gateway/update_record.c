@@ -3,6 +3,8 @@
 #include "atomic_file.h"
 #include "config.h"
 #include "core/reading.h"
+#include "heap.h"
+#include "json_text.h"
 #include "log.h"
 #include "settings.h"
 
@@ -31,7 +33,7 @@ static bool write_record(const char *state_dir, const struct update_record *r)
         json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:I}", "Phase", phase_names[r->phase],
                   "From", r->from, "To", r->to, "Booted", r->booted, "MeterLive", r->meter_live,
                   "Ok", r->ok, "Reason", r->reason, "Time", (json_int_t)r->time_s);
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json_text(json, JSON_COMPACT);
     bool ok = text && atomic_file_write(state_dir, FILE_NAME, text, strlen(text));
     if (!ok)
         log_error("update", "%s/%s: %s", state_dir, FILE_NAME,
@@ -71,19 +73,25 @@ static bool take_record(json_t *json, struct update_record *r)
     return true;
 }
 
-static void read_record(const char *state_dir, struct update_record *r)
+/* False: there is too little memory for it. */
+static bool read_record(const char *state_dir, struct update_record *r)
 {
     size_t length;
     char *text = atomic_file_read(state_dir, FILE_NAME, FILE_MAX, &length);
+    errno = text ? 0 : errno;
     json_t *json = text ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
     struct update_record read = {.time_s = READING_NO_TIME};
+    bool ok = true;
     if (json && take_record(json, &read))
         *r = read;
+    else if (heap_is_short())
+        ok = false;
     else if (text || errno != ENOENT)
         log_warning("update", "%s/%s cannot be read: what it says of an update is lost", state_dir,
                     FILE_NAME);
     json_decref(json);
     free(text);
+    return ok;
 }
 
 /* --- the settings of before ------------------------------------------------------------------- */
@@ -134,14 +142,14 @@ static bool save(const char *state_dir, const struct update_record *r)
 
 /* --- after a restart -------------------------------------------------------------------------- */
 
-void update_record_resume(struct update_record *r, const char *state_dir, const char *running,
+bool update_record_resume(struct update_record *r, const char *state_dir, const char *running,
                           int64_t now_s)
 {
     *r = (struct update_record){.time_s = READING_NO_TIME};
-    if (state_dir[0])
-        read_record(state_dir, r);
+    if (state_dir[0] && !read_record(state_dir, r))
+        return false;
     if (r->phase == UPDATE_NONE || r->phase == UPDATE_OVER || strcmp(r->from, r->to) == 0)
-        return;
+        return true;
     bool was_tried = r->phase == UPDATE_TRIED;
     if (strcmp(running, r->to) == 0) {
         if (was_tried)
@@ -155,6 +163,7 @@ void update_record_resume(struct update_record *r, const char *state_dir, const 
         update_record_end(r, false, UPDATE_FELL_BACK, now_s);
         (void)save(state_dir, r);
     }
+    return true;
 }
 
 void update_record_end(struct update_record *r, bool ok, const char *reason, int64_t now_s)

@@ -37,8 +37,8 @@ struct update_record {
  * If it is the new one it is on trial from now on, even if the power went before it was noted as installed; if it is
  * the old one again, though the new one was tried, the update is over and failed.  The settings are those that the new
  * one found at its first start: they are put back at its later ones, and in the old one.  Blocks on the disk.
- * "": no folder. */
-void update_record_resume(struct update_record *r, const char *state_dir, const char *running,
+ * "": no folder.  False: there is too little memory to read it, and all stays as it is. */
+bool update_record_resume(struct update_record *r, const char *state_dir, const char *running,
                           int64_t now_s);
 
 /* It is over. */

@@ -76,7 +76,7 @@ static void assert_says(const char *name, const char *text)
 static struct update_record resume(const char *running)
 {
     struct update_record r;
-    update_record_resume(&r, folder, running, NOW_S + 5);
+    assert_true(update_record_resume(&r, folder, running, NOW_S + 5));
     return r;
 }
 
@@ -248,7 +248,7 @@ static void without_a_folder_nothing_is_kept(void **unused)
     update_record_save(&saver, &r);
     assert_int_equal(told, 1);
     assert_false(kept);
-    update_record_resume(&read, "", NEW, NOW_S);
+    assert_true(update_record_resume(&read, "", NEW, NOW_S));
     assert_int_equal(read.phase, UPDATE_NONE);
 }
 

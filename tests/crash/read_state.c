@@ -95,7 +95,7 @@ static json_t *read_folder(const char *folder, const char *password)
     bool good = load_identity(folder, &first) && load_identity(folder, &again);
     options_defaults(&options);
     config_defaults(&defaults, &options);
-    settings_load(&settings, &l, folder, &defaults);
+    good = settings_load(&settings, &l, folder, &defaults) && good;
     json_t *json = json_pack("{s:b, s:o, s:o, s:b, s:b, s:o, s:s, s:I}", "good", good, "identity",
                              identity_json(&first), "again", identity_json(&again), "login_fits",
                              fits(&of_label, first.login, first.login_hash), "opens",
