@@ -272,7 +272,10 @@ static enum found read_after(struct spool *s, int64_t after, struct spool_batch 
 {
     sqlite3_stmt *row = prepared(s, READ, after > 0 ? after : 0, 0);
     int code = sqlite3_step(row);
+    errno = 0;
     bool whole = code == SQLITE_ROW ? read_row(s, row, batch) : code == SQLITE_DONE;
+    if (code == SQLITE_ROW && !whole && heap_is_short())
+        code = SQLITE_NOMEM;
     sqlite3_reset(row);
     if (code == SQLITE_DONE)
         batch->id = 0;
@@ -447,6 +450,7 @@ static bool is_ours(sqlite3_stmt *row, bool *is_new)
 static bool identify(struct spool *s, bool *is_new)
 {
     sqlite3_stmt *row = NULL;
+    errno = 0;
     int code =
         sqlite3_prepare_v2(s->db,
                            "SELECT application_id, user_version, "
@@ -457,22 +461,40 @@ static bool identify(struct spool *s, bool *is_new)
         code = sqlite3_step(row);
     bool known = code == SQLITE_ROW && is_ours(row, is_new);
     sqlite3_finalize(row);
+    if (!known && heap_is_short())
+        return failed(s, SQLITE_NOMEM);
     if ((code == SQLITE_ROW && !known) || sqlite3_db_readonly(s->db, "main"))
         return found_damage(s);
     return known || failed(s, code);
 }
 
-/* Every page, its place and its form; what is in the rows has their sums.  100 ms for 64 MiB in memory. */
-static bool check_pages(struct spool *s)
+/* Every page, its place and its form; what is in the rows has their sums.  100 ms for 64 MiB in memory.  A code of
+ * SQLite. */
+static int look_at_pages(struct spool *s, bool *good)
 {
     sqlite3_stmt *row = NULL;
     int code = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &row, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_step(row);
     const char *found = code == SQLITE_ROW ? (const char *)sqlite3_column_text(row, 0) : NULL;
-    bool good = found && strcmp(found, "ok") == 0;
+    *good = found && strcmp(found, "ok") == 0;
     sqlite3_finalize(row);
-    return good || (code == SQLITE_ROW ? found_damage(s) : failed(s, code));
+    return code;
+}
+
+/* SQLite calls damage also what it could not read this time, so it looks twice. */
+static bool check_pages(struct spool *s)
+{
+    bool good = false;
+    int code = SQLITE_ROW;
+    errno = 0;
+    for (int looks = 0; looks < 2 && code == SQLITE_ROW && !good; looks++)
+        code = look_at_pages(s, &good);
+    if (good)
+        return true;
+    if (heap_is_short())
+        return failed(s, SQLITE_NOMEM);
+    return code == SQLITE_ROW ? found_damage(s) : failed(s, code);
 }
 
 /* With the marks that make it ours, in one transaction: a power cut before leaves nothing. */

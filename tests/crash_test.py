@@ -10,7 +10,6 @@ The other tests stop or spoil single system calls of the real gateway with strac
 import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,27 +19,15 @@ import types
 import pytest
 
 from crash import images
-from crash.kit import ALL, KIT, Log, folder_in_memory, has_sanitizer, note
-from harness import LIBC, PROGRAM, SANITIZER_COMPLAINT, SERIAL, Gateway, Process, clean_environment, run, \
-    wait_until
+from crash.kit import ALL, CALL, ERRORS, KIT, Log, Strace, allow_tracing, folder_in_memory, has_sanitizer, needs_strace, \
+    note, strace_command
+from harness import PROGRAM, SANITIZER_COMPLAINT, SERIAL, Gateway, clean_environment, run, wait_until
 from https_client import Closed, Https, login_of, serve
 
 STARTS = 10  # of the gateway itself, unless ALL
 CONFIG, RESET, PASSWORD = "/api/v1/config", "/api/v1/reset", "/api/v1/password"
 OWN = "a password of my own"
-PR_SET_PTRACER = 0x59616D61
 
-
-def find_obstacle():
-    """Why strace cannot be used here; "" if it can."""
-    if not shutil.which("strace"):
-        return "no strace: run ./bootstrap test"
-    traced = subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True, check=False)
-    return "strace is not permitted here, as in some containers" if traced.returncode else ""
-
-
-OBSTACLE = find_obstacle()
-needs_strace = pytest.mark.skipif(bool(OBSTACLE), reason=OBSTACLE)
 needs_preload = pytest.mark.skipif(
     has_sanitizer(PROGRAM),
     reason="a sanitizer must be the first library of a program, before a preloaded one; see the release build")
@@ -343,38 +330,8 @@ CHANGES = {
     "password": ("POST", PASSWORD, lambda login: {"OldPassword": login, "NewPassword": OWN}, 200),
     "reset": ("POST", RESET, lambda login: {"Mode": "factory"}, 202),
 }
-ERRORS = ("EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR")
 FEW_ERRORS = ("EIO",)  # and a disk that stays full: for changes that cost slow hashes, unless ALL
 NO_ROOM = ("ENOSPC", "EDQUOT")
-CALL = re.compile(r"^(\d+) +(\w+)\((.*)\) += ", re.MULTILINE)
-
-
-def allow_tracing():
-    """Where only a parent may trace (Yama). In the child."""
-    LIBC.prctl(PR_SET_PTRACER, -1)
-
-
-class Strace(Process):
-    """Looks at the calls of a gateway that touch these paths, and stops or spoils some: `inject`."""
-
-    count = 0
-
-    def __init__(self, folder, server, paths, inject=None):
-        Strace.count += 1
-        self.trace = folder / f"trace-{Strace.count}"
-        super().__init__(folder, f"strace-{Strace.count}",
-                         ["strace", "-f", "-y", "-p", str(server.pid), "-o", str(self.trace),
-                          *(word for path in paths for word in ("-P", str(path))),
-                          *(["-e", f"inject={inject}"] if inject else [])])
-        wait_until(lambda: " attached" in self.stderr() or not self.running(), "strace")
-
-    def points(self):
-        """(call, which of its kind, is it of the folder itself) in order. Kinds are counted by thread: a save is one of
-        its own, and comes first."""
-        calls = CALL.findall(self.trace.read_text())
-        calls = [(name, words) for thread, name, words in calls if thread == calls[0][0]]
-        names = [name for name, _ in calls]
-        return [(name, names[:n + 1].count(name), words.endswith("/state>")) for n, (name, words) in enumerate(calls)]
 
 
 class Box:
@@ -566,8 +523,7 @@ def label_under_strace(folder, *options):
     """Makes an identity; the paths are those of its files."""
     state, trace = folder / "state", folder / "trace"
     paths = [folder, state, *(state / f"{name}{end}" for name in IDENTITY_FILES for end in ("", ".new"))]
-    done = subprocess.run(["strace", "-f", "-o", str(trace), *(w for path in paths for w in ("-P", str(path))), *options,
-                           PROGRAM, "label", "--state", str(state), "--serial", SERIAL, "--json"],
+    done = subprocess.run([*strace_command(trace, paths), *options, PROGRAM, "label", "--state", str(state), "--serial", SERIAL, "--json"],
                           env=clean_environment({"ASAN_OPTIONS": "detect_leaks=0"}), capture_output=True, check=False)
     assert not SANITIZER_COMPLAINT.search(done.stderr.decode()), done.stderr
     return done.returncode, trace.read_text()

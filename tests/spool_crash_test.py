@@ -4,6 +4,8 @@ Runs of the real spool are written down (tests/crash/write_log.c), while it says
 (tests/crash/spool_driver.c). Of all the folders that a power cut could have left (tests/crash/images.py) each is opened
 by the real spool again: it must find what was kept before the step under way, or what is kept after it, and nothing else.
 CRASH_IMAGES=all, as `make crash` has it, looks into all of them; else it is one of twenty, always the same ones.
+
+The other tests kill the spool at each of its system calls, and let each fail in each way.
 """
 import subprocess
 import time
@@ -11,7 +13,7 @@ import time
 import pytest
 
 from crash import images
-from crash.kit import ALL, KIT, Log, folder_in_memory, note, sanitizer_of
+from crash.kit import ALL, CALL, ERRORS, KIT, Log, folder_in_memory, needs_strace, note, sanitizer_of, strace_command
 from harness import SANITIZER_COMPLAINT, clean_environment
 
 DRIVER = KIT / "spool_driver"
@@ -83,6 +85,10 @@ class Reader:
         """What is kept in it, as a mark has it, or a complaint."""
         folder = self.folder / "image"
         images.write_folder(image, folder)
+        return self.read_folder(folder)
+
+    def read_folder(self, folder):
+        """The folder is gone then."""
         self.popen.stdin.write(f"{folder}\n")
         self.popen.stdin.flush()
         found = self.popen.stdout.readline().strip()
@@ -154,3 +160,76 @@ FLAWS = [("in and out", images.EXT4, "sync"), ("in and out", images.POSIX, "sync
 @pytest.mark.parametrize("run, model, kind", FLAWS)
 def test_power_cut_would_show_a_sync_that_is_missing(recorded, reader, run, model, kind):
     assert any(judge(reader, recorded[run], model, without=kind))
+
+
+# --- kills, and calls that fail ----------------------------------------------------------------
+
+STEPS = [APPEND, APPEND, remove(1), APPEND, REOPEN, remove(2), APPEND, CLOSE]
+LOOKS = ("close", "newfstatat", "fstat", "access", "lseek")  # they change nothing, or cannot fail on a disk
+EVERY_FAULT = 1 if ALL else 25
+
+
+def traced(folder, inject=None):
+    """(exit code, lines of output, calls) of the real spool under strace."""
+    disk, trace = folder / "disk", folder / "trace"
+    disk.mkdir()
+    names = ("readings.db", "readings.db-wal", "readings.db-journal", "readings.db.damaged")
+    done = subprocess.run([*strace_command(trace, [disk, *(disk / name for name in names)], inject), DRIVER, "insist", disk,
+                           *STEPS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                          env=clean_environment({"ASAN_OPTIONS": "detect_leaks=0"}))
+    assert not SANITIZER_COMPLAINT.search(done.stderr), done.stderr
+    return done.returncode, done.stdout.splitlines(), trace.read_text()
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """(the marks without any accident, [(call, which of its kind)])"""
+    code, lines, trace = traced(tmp_path_factory.mktemp("usual"))
+    names = [name for _, name, _ in CALL.findall(trace) if name not in LOOKS]
+    assert code == 0 and len(names) > 100
+    marks = ["none next 1", *(line.split("\t")[1] for line in lines)]
+    return marks, [(name, names[:n + 1].count(name)) for n, name in enumerate(names)]
+
+
+def marks_in(lines):
+    return ["none next 1", *(line.split("\t")[1] for line in lines if line.startswith("mark"))]
+
+
+def try_each(tmp_path, reader, usual, injects):
+    """Under each: what was done is what is always done, up to where it ended; and of that, or of the step under way, is
+    what the next start finds. How many of them did not end well, and how many came to pass."""
+    marks, ended, seen = usual[0], 0, 0
+    for number, inject in enumerate(injects):
+        if number % EVERY_FAULT:
+            continue
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        code, lines, trace = traced(folder, inject)
+        done = marks_in(lines)
+        seen += "INJECTED" in trace or "SIGKILL" in trace
+        ended += code != 0
+        assert done == marks[:len(done)], f"{inject}: {lines}"
+        assert code != 0 or done == marks, f"{inject}: {lines}"
+        assert code == 0 or "+" in inject or "KILL" in inject, f"{inject}: one fault, and {lines}"
+        found = reader.read_folder(folder / "disk")
+        assert found in marks[len(done) - 1:len(done) + 1], f"{inject}: {found} after {done}"
+    return ended, seen
+
+
+@needs_strace
+def test_kill_at_each_call_loses_nothing(tmp_path, reader, usual):
+    injects = [f"{name}:signal=KILL:when={number}" for name, number in usual[1]]
+    ended, seen = try_each(tmp_path, reader, usual, injects)
+    note(f"spool: killed at {seen} of {len(injects)} calls, always what was kept")
+    assert ended == seen > 0
+
+
+@needs_strace
+def test_call_that_fails_loses_nothing(tmp_path, reader, usual):
+    """Once, and it is done at a second try; or for ever, and what was kept before stays. What can never be read again is
+    damage."""
+    injects = [f"{name}:error={error}:when={number}" for name, number in usual[1] for error in ERRORS]
+    injects += [f"{name}:error=ENOSPC:when={number}+" for name, number in usual[1] if name != "pread64"]
+    ended, seen = try_each(tmp_path, reader, usual, injects)
+    note(f"spool: {seen} of {len(injects)} faults, {ended} of them for ever; nothing acknowledged is lost")
+    assert seen > 0

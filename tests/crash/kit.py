@@ -1,13 +1,18 @@
-"""What the crash tests share: where the programs are, the log of a run, and a place for images."""
+"""What the crash tests share: where the programs are, the log of a run, a place for images, and strace, which stops or
+spoils single system calls."""
 import contextlib
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import tempfile
 
+import pytest
+
 import figures
 from crash import images
-from harness import SOURCES
+from harness import LIBC, SOURCES, Process, wait_until
 
 KIT = pathlib.Path(os.environ.get("CRASH_KIT", str(SOURCES / "build" / "tests" / "crash")))
 ALL = os.environ.get("CRASH_IMAGES") == "all"
@@ -55,3 +60,54 @@ class Log:
         steps = images.read_log(self.path)
         assert images.final(steps) == images.read_folder(self.disk), "the log does not tell all"
         return steps
+
+
+# --- strace ------------------------------------------------------------------------------------
+
+PR_SET_PTRACER = 0x59616D61
+CALL = re.compile(r"^(\d+) +(\w+)\((.*)\) += ", re.MULTILINE)
+ERRORS = ("EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR")
+
+
+def find_obstacle():
+    """Why strace cannot be used here; "" if it can."""
+    if not shutil.which("strace"):
+        return "no strace: run ./bootstrap test"
+    traced = subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True, check=False)
+    return "strace is not permitted here, as in some containers" if traced.returncode else ""
+
+
+OBSTACLE = find_obstacle()
+needs_strace = pytest.mark.skipif(bool(OBSTACLE), reason=OBSTACLE)
+
+
+def allow_tracing():
+    """Where only a parent may trace (Yama). In the child."""
+    LIBC.prctl(PR_SET_PTRACER, -1)
+
+
+def strace_command(trace, paths, inject=None):
+    """Writes down the calls that touch these paths, and stops or spoils some: `inject`."""
+    return ["strace", "-f", "-y", "-o", str(trace), *(word for path in paths for word in ("-P", str(path))),
+            *(["-e", f"inject={inject}"] if inject else [])]
+
+
+class Strace(Process):
+    """Looks at a gateway that runs already."""
+
+    count = 0
+
+    def __init__(self, folder, server, paths, inject=None):
+        Strace.count += 1
+        self.trace = folder / f"trace-{Strace.count}"
+        super().__init__(folder, f"strace-{Strace.count}",
+                         [*strace_command(self.trace, paths, inject), "-p", str(server.pid)])
+        wait_until(lambda: " attached" in self.stderr() or not self.running(), "strace")
+
+    def points(self):
+        """(call, which of its kind, is it of the folder itself) in order. Kinds are counted by thread: a save is one of
+        its own, and comes first."""
+        calls = CALL.findall(self.trace.read_text())
+        calls = [(name, words) for thread, name, words in calls if thread == calls[0][0]]
+        names = [name for name, _ in calls]
+        return [(name, names[:n + 1].count(name), words.endswith("/state>")) for n, (name, words) in enumerate(calls)]

@@ -7,6 +7,10 @@
  * a line says what is kept: "mark\tFIRST-LAST next ID", with "none" for the range of an empty spool.  It ends without a
  * close, as a kill would end it, unless the last step is "close".
  *
+ *   spool_driver insist FOLDER STEP...
+ *
+ * takes a step that fails again, as the gateway does, some times: a line "failed\tTEXT" says why.
+ *
  * For each folder that is read comes the same line without "mark", or what is wrong with it.  The content of a batch is
  * that of its id, so that it is known when it comes back.
  */
@@ -18,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXTS = 8, FOLDER_MAX = 600 };
+enum { TEXTS = 8, FOLDER_MAX = 600, TRIES = 4 };
 
 static char error[SPOOL_ERROR_MAX];
 static struct spool_limits limits = {.max_bytes = 1 << 26};
@@ -139,14 +143,36 @@ static bool say_what_is_kept(struct spool *s, int64_t next)
     return fflush(stdout) == 0;
 }
 
-static int write_steps(const char *folder, char *const *steps)
+/* A step, and what is kept after it, in so many tries. */
+static bool take_in(int tries, struct spool **s, const char *folder, const char *step, int64_t *next)
 {
-    struct spool *s = open_sound(folder);
+    bool done = false;
+    for (int i = 0; i < tries; i++) {
+        done = done || take_step(s, folder, step, next);
+        if (done && (!*s || say_what_is_kept(*s, *next)))
+            return true;
+        printf("failed\t%s\n", error);
+        if (*s && spool_is_damaged(*s))
+            return false;
+    }
+    return false;
+}
+
+static int write_steps(const char *folder, char *const *steps, int tries)
+{
+    struct spool *s = NULL;
     struct kept kept;
-    bool good = s && read_all(s, &kept);
-    int64_t next = good ? kept.last + 1 : 1;
+    int64_t next = 1;
+    bool good = false;
+    for (int i = 0; !good && i < tries; i++) {
+        spool_close(s);
+        s = open_sound(folder);
+        good = s && read_all(s, &kept);
+    }
+    if (good)
+        next = kept.last + 1;
     for (; good && s && *steps; steps++)
-        good = take_step(&s, folder, *steps, &next) && (!s || say_what_is_kept(s, next));
+        good = take_in(tries, &s, folder, *steps, &next);
     if (!good)
         fprintf(stderr, "spool_driver: %s: %s\n", *steps ? *steps : "open", error);
     fflush(NULL);
@@ -189,7 +215,9 @@ static int read_folders(void)
 int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "write") == 0)
-        return write_steps(argv[2], argv + 3);
+        return write_steps(argv[2], argv + 3, 1);
+    if (argc > 2 && strcmp(argv[1], "insist") == 0)
+        return write_steps(argv[2], argv + 3, TRIES);
     if (argc == 2 && strcmp(argv[1], "read") == 0)
         return read_folders();
     return 1;
