@@ -11,7 +11,23 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+enum { PAUSE_MS = 200 };
+
 /* --- connections ------------------------------------------------------------------------------ */
+
+/* Who waits goes on waiting, and the loop would come back at once. */
+static bool is_stuck(const struct listener *l, int problem)
+{
+    bool no_descriptor = problem == EMFILE || problem == ENFILE;
+    return problem == ENOMEM || problem == ENOBUFS || (no_descriptor && l->reserve_fd < 0);
+}
+
+static void on_pause_over(struct loop_timer *timer)
+{
+    struct listener *l = CONTAINER_OF(timer, struct listener, pause);
+    if (loop_watch(l->loop, &l->watch, EPOLLIN) < 0)
+        loop_set_timer(l->loop, &l->pause, PAUSE_MS);
+}
 
 static void on_listen(struct loop_fd *watch, uint32_t events)
 {
@@ -19,10 +35,22 @@ static void on_listen(struct loop_fd *watch, uint32_t events)
     struct sockaddr_storage address;
     (void)events;
     int fd = address_accept(watch->fd, &l->reserve_fd, &address);
-    if (fd >= 0)
+    if (fd >= 0) {
         l->accepted(l, fd, &address);
-    else if (l->refused)
+        return;
+    }
+    if (is_stuck(l, errno)) {
+        loop_watch(l->loop, &l->watch, 0);
+        loop_set_timer(l->loop, &l->pause, PAUSE_MS);
+    } else if (l->refused) {
         *l->refused += errno == EMFILE || errno == ENFILE;
+    }
+}
+
+static void stop_accepting(struct listener *l)
+{
+    loop_watch(l->loop, &l->watch, 0);
+    loop_cancel_timer(l->loop, &l->pause);
 }
 
 static void read_bound(int fd, struct sockaddr_storage *bound)
@@ -35,6 +63,7 @@ static int start(struct listener *l, struct loop *loop, int fd)
 {
     l->loop = loop;
     l->watch = (struct loop_fd){.ready = on_listen, .fd = fd};
+    l->pause.expired = on_pause_over;
     read_bound(fd, &l->bound);
     return loop_watch(loop, &l->watch, EPOLLIN);
 }
@@ -97,7 +126,7 @@ void listener_inherit(struct loop *l)
 void listener_disinherit(void)
 {
     for (struct inherited *i = inherited; i < inherited + inherited_count; i++) {
-        loop_watch(i->idle.loop, &i->idle.watch, 0);
+        stop_accepting(&i->idle);
         close(i->idle.watch.fd);
         if (i->idle.reserve_fd >= 0)
             close(i->idle.reserve_fd);
@@ -139,7 +168,7 @@ static const struct inherited *at_port(int port)
 
 static int borrow(struct inherited *i, int backlog)
 {
-    loop_watch(i->idle.loop, &i->idle.watch, 0);
+    stop_accepting(&i->idle);
     i->in_use = true;
     listen(i->idle.watch.fd, backlog);
     return i->idle.watch.fd;
@@ -162,7 +191,7 @@ static bool give_back(int fd)
 
 static void stop(struct listener *l)
 {
-    loop_watch(l->loop, &l->watch, 0);
+    stop_accepting(l);
     if (!give_back(l->watch.fd))
         close(l->watch.fd);
 }

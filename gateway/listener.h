@@ -23,7 +23,8 @@ struct listener {
     /* private */
     struct loop *loop; /* NULL: closed */
     struct loop_fd watch;
-    int reserve_fd; /* given up to be able to refuse when descriptors run out */
+    int reserve_fd;          /* given up to be able to refuse when descriptors run out */
+    struct loop_timer pause; /* nobody can be accepted, or refused */
 };
 
 /* Takes over what systemd handed to this process, once, before the first listener is opened; sockets that are no TCP

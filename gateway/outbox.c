@@ -450,13 +450,16 @@ static void prepare_job(struct outbox *o, enum job_kind kind)
     o->removing = o->finished;
 }
 
+static void note_trouble(struct outbox *o);
+
 static void start_job(struct outbox *o, enum job_kind kind)
 {
     prepare_job(o, kind);
-    if (worker_start(o->loop, &o->disk.job) < 0) {
-        o->appending = 0;
-        o->disk_again_ms = o->loop->now_ms + DISK_RETRY_MS;
-    }
+    if (worker_start(o->loop, &o->disk.job) == 0)
+        return;
+    snprintf(o->disk.error, sizeof o->disk.error, "%s", strerror(errno));
+    o->disk.damaged = false;
+    note_trouble(o);
 }
 
 /* On its way, or about to be: no business of the disk, unless there is no room to wait for an answer. */

@@ -79,7 +79,10 @@ static int judge(struct update_bundle *b)
     struct stat about;
     if (fstat(b->fd, &about) < 0)
         return errno;
-    return update_shape_is_right(read_at, &b->fd, (uint64_t)about.st_size, b->fault) ? 0 : EBADMSG;
+    errno = 0;
+    if (update_shape_is_right(read_at, &b->fd, (uint64_t)about.st_size, b->fault))
+        return 0;
+    return errno ? errno : EBADMSG; /* a disk that cannot be read says nothing of the bundle */
 }
 
 /* All of it has come.  What the disk cannot hold shows now. */
