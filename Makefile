@@ -8,6 +8,8 @@ JOBS ?= $(shell nproc)
 WERROR ?= $(if $(filter true,$(CI)),1,0)
 # Seconds for each target of `make fuzz`.
 FUZZ_SECONDS ?= 60
+# How many of each kind of fault `make faults` tries.
+FAULTS ?= all
 # Debian's mosquitto is not on a plain user's path.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -37,7 +39,7 @@ need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openss
 # What makes signed updates, and installs them.
 update_tools = rauc mksquashfs unsquashfs grub-editenv openssl
 
-.PHONY: help build configurator run test bad-inputs test-box test-package image test-image test-update test-update-long firmware bench fuzz crash soak soak-firmware prove scan coverage check-captures format check-format analyze install deb sbom clean
+.PHONY: help build configurator run test bad-inputs test-box test-package image test-image test-update test-update-long firmware bench fuzz crash faults soak soak-firmware prove scan coverage check-captures format check-format analyze install deb sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -119,6 +121,12 @@ crash: ## every state a power cut can leave, each with the gateway itself: twelv
 	$(call cmake,release,all)
 	CRASH_IMAGES=all /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/crash_test.py \
 		tests/spool_crash_test.py
+
+faults: ## every allocation and system call that fails, all that runs out: FAULTS=all, or 100 of each kind: hours
+	$(need_test)
+	$(call cmake,release,all)
+	FAULTS=$(FAULTS) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/alloc_fault_test.py \
+		tests/resource_fault_test.py tests/update_fault_test.py
 
 soak: ## what takes hours told faster: outages, networks that fail, hostile brokers: half an hour
 	$(need_test)

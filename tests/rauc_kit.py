@@ -78,9 +78,8 @@ class Rauc:
         self.env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
         self.options = ("--update", "rauc", "--update-release", str(release),
                         "--update-floor", str(self.folder / "floor"))
-        self.bus = self.process("bus", "dbus-daemon", "--nofork", "--nopidfile", f"--config-file={self.folder}/bus.conf")
-        wait_until((self.folder / "bus").exists, "the bus")
-        self.service = None
+        self.service = self.bus = None
+        self.start_bus()
         self.start()
 
     def write(self, name, text, **fields):
@@ -90,6 +89,12 @@ class Rauc:
 
     def process(self, name, *command):
         return Process(self.folder, name, list(command), env={**os.environ, **self.env})
+
+    def start_bus(self):
+        """Also again."""
+        (self.folder / "bus").unlink(missing_ok=True)
+        self.bus = self.process("bus", "dbus-daemon", "--nofork", "--nopidfile", f"--config-file={self.folder}/bus.conf")
+        wait_until((self.folder / "bus").exists, "the bus")
 
     def start(self):
         self.service = self.process("rauc", "rauc", f"--conf={self.folder}/system.conf", "--override-boot-slot=A", "service")

@@ -220,7 +220,7 @@ def try_each(tmp_path, reader, usual, injects):
 def test_kill_at_each_call_loses_nothing(tmp_path, reader, usual):
     injects = [f"{name}:signal=KILL:when={number}" for name, number in usual[1]]
     ended, seen = try_each(tmp_path, reader, usual, injects)
-    note(f"spool: killed at {seen} of {len(injects)} calls, always what was kept")
+    note(f"spool, kill -9 at its system calls: {seen} of {len(injects)}, always what was kept")
     assert ended == seen > 0
 
 
@@ -231,5 +231,5 @@ def test_call_that_fails_loses_nothing(tmp_path, reader, usual):
     injects = [f"{name}:error={error}:when={number}" for name, number in usual[1] for error in ERRORS]
     injects += [f"{name}:error=ENOSPC:when={number}+" for name, number in usual[1] if name != "pread64"]
     ended, seen = try_each(tmp_path, reader, usual, injects)
-    note(f"spool: {seen} of {len(injects)} faults, {ended} of them for ever; nothing acknowledged is lost")
+    note(f"spool, system calls that fail: {seen} of {len(injects)} faults, {ended} for ever; nothing kept is lost")
     assert seen > 0

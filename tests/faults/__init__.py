@@ -1,0 +1,1 @@
+"""Memory that is short, calls that fail: what the fault tests use."""
