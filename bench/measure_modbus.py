@@ -10,7 +10,7 @@ REGISTERS = (2, 125)
 CLIENTS = (1, 64)
 FEW, MANY = 1000, 5000  # requests counted
 ROUNDS, SLICE_MS = 9, 300
-FIELDS = ("rate", "p50", "p90", "p99")
+FIELDS = ("rate", "p50", "p90", "p99", "longest")
 
 
 def servers(setting):

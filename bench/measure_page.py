@@ -14,7 +14,7 @@ def load_modbus(setting, port):
     """p50 and p99 in ms."""
     done = subprocess.run([setting.tool("modbus_load"), str(port), str(CLIENTS), str(ADDRESS), str(REGISTERS),
                            "paced", str(SLICE_MS)], capture_output=True, text=True, check=True)
-    _, p50, _, p99 = map(float, done.stdout.split())
+    _, p50, _, p99, _ = map(float, done.stdout.split())
     return p50 / 1000, p99 / 1000
 
 

@@ -3,10 +3,11 @@
  *
  *   modbus_load PORT CLIENTS ADDRESS REGISTERS ms T       after a short warm-up, for T ms
  *   modbus_load PORT CLIENTS ADDRESS REGISTERS count N    exactly N requests, all clients together
- *   modbus_load PORT CLIENTS ADDRESS REGISTERS paced T    for T ms, no closed loop: 160 requests/s, the clients in
- *                                                         turn, each measured from the moment it was due
+ *   modbus_load PORT CLIENTS ADDRESS REGISTERS paced T [RATE]
+ *                                                         for T ms, no closed loop: RATE requests/s (160), the clients
+ *                                                         in turn, each measured from the moment it was due
  *
- * Prints: requests/s, p50, p90, p99 of the round trip in microseconds.
+ * Prints: requests/s, p50, p90, p99 and the longest of the round trip in microseconds.
  */
 #include "loopback.h"
 
@@ -25,13 +26,15 @@ enum {
     LATENCIES_MAX = 1 << 22,
     WARM_UP_MS = 60,
     STALL_MS = 2000,
-    PACE_NS = 6250000 /* 8 clients with 20 requests/s each */
+    RATE = 160 /* 8 clients with 20 requests/s each */
 };
 
 struct client {
     int fd;
     uint16_t transaction;
     uint64_t sent_ns;
+    uint64_t due_ns; /* the next request, when paced */
+    bool waits;      /* for an answer */
     size_t received;
     uint8_t answer[ANSWER_MAX];
 };
@@ -41,6 +44,7 @@ static struct load {
     int clients_n, epoll_fd;
     long limit; /* ms or requests, see end_ns */
     long sent, answered;
+    int waiting;               /* for answers, when paced */
     uint64_t begin_ns, end_ns; /* what counts; end 0: `limit` requests */
     size_t latencies_n;
     uint32_t latencies_ns[LATENCIES_MAX];
@@ -145,22 +149,62 @@ static void run_many(void)
     }
 }
 
-/* A request that is late because the one before was counts as late. */
-static void run_paced(void)
+/* Sends what is due where a client is free: a request that is late because the one before was counts as late.  When
+ * the next one is due. */
+static uint64_t send_due(uint64_t period_ns)
 {
-    int n = load.clients_n;
-    for (long i = 0;; i++) {
-        struct client *c = &load.clients[i % n];
-        uint64_t due_ns = load.begin_ns + (uint64_t)i * PACE_NS;
-        if (due_ns >= load.end_ns)
+    uint64_t now_ns = clock_ns(), next_ns = UINT64_MAX;
+    for (int i = 0; i < load.clients_n; i++) {
+        struct client *c = &load.clients[i];
+        if (!c->waits && c->due_ns <= now_ns && c->due_ns < load.end_ns) {
+            send_request(c);
+            c->sent_ns = c->due_ns;
+            c->due_ns += period_ns;
+            c->waits = true;
+            load.waiting++;
+        }
+        if (!c->waits && c->due_ns < next_ns)
+            next_ns = c->due_ns;
+    }
+    return next_ns;
+}
+
+static void take_paced(struct client *c)
+{
+    if (!receive_some(c, MSG_DONTWAIT))
+        return;
+    check_answer(c);
+    note_latency(c, clock_ns());
+    c->waits = false;
+    load.waiting--;
+}
+
+static int wait_until_ns(struct epoll_event events[static CLIENTS_MAX], uint64_t until_ns)
+{
+    uint64_t now_ns = clock_ns(), most_ns = (uint64_t)STALL_MS * 1000000;
+    uint64_t wait_ns = until_ns <= now_ns            ? 0
+                       : until_ns - now_ns < most_ns ? until_ns - now_ns
+                                                     : most_ns;
+    const struct timespec limit = {.tv_sec = (time_t)(wait_ns / 1000000000),
+                                   .tv_nsec = (long)(wait_ns % 1000000000)};
+    return epoll_pwait2(load.epoll_fd, events, CLIENTS_MAX, &limit, NULL);
+}
+
+static void run_paced(long rate)
+{
+    struct epoll_event events[CLIENTS_MAX];
+    uint64_t pace_ns = 1000000000 / (uint64_t)rate;
+    for (int i = 0; i < load.clients_n; i++)
+        load.clients[i].due_ns = load.begin_ns + (uint64_t)i * pace_ns;
+    for (;;) {
+        uint64_t next_ns = send_due(pace_ns * (uint64_t)load.clients_n);
+        if (next_ns >= load.end_ns && load.waiting == 0)
             return;
-        sleep_until_ns(due_ns);
-        send_request(c);
-        c->sent_ns = due_ns;
-        while (!receive_some(c, 0))
-            ;
-        check_answer(c);
-        note_latency(c, clock_ns());
+        int n = wait_until_ns(events, next_ns);
+        if (n == 0 && load.waiting && clock_ns() < next_ns)
+            fail("no answer for 2 s");
+        for (int i = 0; i < n; i++)
+            take_paced(events[i].data.ptr);
     }
 }
 
@@ -194,14 +238,14 @@ static void print_result(double seconds)
     if (load.latencies_n == 0)
         fail("no answer in time");
     qsort(load.latencies_ns, load.latencies_n, sizeof load.latencies_ns[0], by_value);
-    printf("%.1f %.2f %.2f %.2f\n", (double)load.answered / seconds, percentile_us(50),
-           percentile_us(90), percentile_us(99));
+    printf("%.1f %.2f %.2f %.2f %.2f\n", (double)load.answered / seconds, percentile_us(50),
+           percentile_us(90), percentile_us(99), load.latencies_ns[load.latencies_n - 1] / 1e3);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 7)
-        fail("usage: modbus_load PORT CLIENTS ADDRESS REGISTERS ms|count|paced N");
+    if (argc != 7 && argc != 8)
+        fail("usage: modbus_load PORT CLIENTS ADDRESS REGISTERS ms|count|paced N [RATE]");
     int port = (int)number_argument(argv[1], "port: 1 to 65535", 1, 65535);
     load.clients_n = (int)number_argument(argv[2], "clients: 1 to 64", 1, CLIENTS_MAX);
     load.address = (uint16_t)number_argument(argv[3], "address: 0 to 65535", 0, 65535);
@@ -217,7 +261,7 @@ int main(int argc, char **argv)
         load.end_ns = load.begin_ns + (uint64_t)load.limit * 1000000;
     }
     if (paced)
-        run_paced();
+        run_paced(argc == 8 ? number_argument(argv[7], "rate: 1 to 1000000", 1, 1000000) : RATE);
     else if (load.clients_n == 1)
         run_one(&load.clients[0]);
     else
