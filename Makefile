@@ -39,7 +39,7 @@ need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openss
 # What makes signed updates, and installs them.
 update_tools = rauc mksquashfs unsquashfs grub-editenv openssl
 
-.PHONY: help build configurator run test bad-inputs test-box test-package image test-image test-update test-update-long firmware bench fuzz crash faults soak soak-firmware prove scan coverage check-captures format check-format analyze install deb sbom clean
+.PHONY: $(shell sed -n "s/^\([a-z-]*\):.*\#\# .*/\1/p" Makefile)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -132,6 +132,11 @@ soak: ## what takes hours told faster: outages, networks that fail, hostile brok
 	$(need_test)
 	$(call cmake,release,all)
 	SOAK=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(wildcard tests/mqtt_*_test.py)
+
+soak-real: ## faults at random on a whole house, in real time: SECONDS=7200, SEED= to have the same again
+	$(need_test)
+	$(call cmake,release,all)
+	SOAK_SECONDS=$(or $(SECONDS),7200) SOAK_SEED=$(or $(SEED),$(shell date +%s)) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/soak_test.py
 
 soak-firmware: firmware ## a day of telegrams and polls on the emulated P1MB: ten minutes
 	$(need_test)
