@@ -127,6 +127,10 @@ faults: ## every allocation and system call that fails, all that runs out: FAULT
 	$(call cmake,release,all)
 	FAULTS=$(FAULTS) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/alloc_fault_test.py \
 		tests/resource_fault_test.py tests/update_fault_test.py
+load: ## load, ten million reads compared, and where it breaks: on a quiet machine, a quarter of an hour
+	$(need_test)
+	$(call cmake,release,all)
+	LOAD=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/load_test.py
 
 soak: ## what takes hours told faster: outages, networks that fail, hostile brokers: half an hour
 	$(need_test)
