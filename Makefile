@@ -132,6 +132,11 @@ load: ## load, ten million reads compared, and where it breaks: on a quiet machi
 	$(call cmake,release,all)
 	LOAD=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/load_test.py
 
+load-days: ## a month of everything, on a clock that is set on by the second: DAYS=30, twenty minutes
+	$(need_test)
+	$(call cmake,release,all)
+	SOAK_DAYS=$(or $(DAYS),30) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/days_test.py
+
 soak: ## what takes hours told faster: outages, networks that fail, hostile brokers: half an hour
 	$(need_test)
 	$(call cmake,release,all)
