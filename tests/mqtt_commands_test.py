@@ -2,7 +2,6 @@
 import itertools
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -12,12 +11,12 @@ import paho.mqtt.client
 import pytest
 
 from bad_inputs import named
+from fake_clock import FakeClock, needs_faketime
 from harness import SERIAL, Subscriber, marked, wait_until
 from page_kit import FIRMWARE, Box, connects, fixture_box, metric  # noqa: F401
 from pki import DAY, HERE, Authority, TlsBroker
 from rauc_kit import TOOLS, fixture_downloads, fixture_rauc  # noqa: F401
 
-FAKETIME = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 OTHER = "00112233AABC"
 BURST, LIFE_MAX_S, REQUEST_MAX = 10, 600, 4096
 UPDATE = "https://updates.example.org/smart-connect.bin"
@@ -506,7 +505,7 @@ def test_two_boxes_do_not_take_each_others_commands(gateway, broker, authority, 
 
 # --- when --------------------------------------------------------------------------------------
 
-@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime")
+@needs_faketime
 def test_a_box_that_does_not_know_the_time_does_nothing(gateway, broker, authority, pair, boss, tcp_meter, tmp_path):
     """It cannot tell whether a command is too late; that its meter knows the time is not enough."""
     old = authority.issue("broker", *HERE, starts=-1000 * DAY)
@@ -515,10 +514,7 @@ def test_a_box_that_does_not_know_the_time_does_nothing(gateway, broker, authori
     assert broker.start()
     watch = Boss(broker.port)
     server = gateway(tcp_meter.url, "--mqtt", broker.url, "--mqtt-ca", old.pin(), "--state", str(tmp_path / "state"),
-                     "--https", "off", "--http", "off",
-                     env={"LD_PRELOAD": str(FAKETIME[0]), "FAKETIME": "@1970-01-02 00:00:00",
-                          "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
-                          "ASAN_OPTIONS": "verify_asan_link_order=0"})
+                     "--https", "off", "--http", "off", env=FakeClock(tmp_path, DAY - int(time.time())).env)
     tcp_meter.accept().send(marked(1))
     wait_subscribed(broker)
     for name in ("get-status", "reset"):

@@ -1,8 +1,8 @@
 """MQTT over TLS: who is trusted, who is not and what is told of it, and that nobody learns a thing before that.
 Certificates are made by openssl's command; the broker is mosquitto, and a peer in Python where it must misbehave."""
 import base64
+import calendar
 import contextlib
-import glob
 import os
 import pathlib
 import re
@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+from fake_clock import LIBRARIES, FakeClock
 from figures import note
 from harness import SERIAL, assert_nobody_waited, marked, wait_until
 from page_kit import CERTIFICATE, CONFIG, STATUS, connects, metric
@@ -713,13 +714,11 @@ def test_broker_of_the_older_mqtt(at, peer, good, refusal, tls):
 
 # --- the clock is wrong ------------------------------------------------------------------------
 
-def faked(year):
+def faked(folder, year):
     """The environment of a program whose clock starts on the 2nd of January of that year."""
-    library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-    if not library:
+    if not LIBRARIES:
         pytest.skip("no libfaketime: ./bootstrap test brings it")
-    return {"LD_PRELOAD": library[0], "FAKETIME": f"@{year}-01-02 00:00:00", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+    return FakeClock(folder, calendar.timegm((year, 1, 2, 0, 0, 0)) - int(time.time())).env
 
 
 @pytest.fixture(name="box_of")
@@ -730,7 +729,7 @@ def fixture_box_of(box, tcp_meter, authority, tmp_path):
             (tmp_path / "state").mkdir()
             (tmp_path / "state" / "clock").write_text(f"{int(knows)}\n")
         one = box("--mqtt", broker.url, "--mqtt-ca", str(authority.certificate), meter=tcp_meter.url,
-                  env=faked(year) if year else None)
+                  env=faked(tmp_path, year) if year else None)
         tcp_meter.accept()
         return one
     return make

@@ -1,22 +1,19 @@
 """The web page, in a browser, against the gateway: what an installer sees, types and saves."""
 import gzip
 import json
-import pathlib
 import re
 import time
-
-import pytest
 
 import harness
 from browser_kit import BROKER, CONTRAST, MASK, PHONE, TOO_SMALL, TOO_WIDE, needs_browser
 from browser_kit import fixture_box, fixture_browser, fixture_other_box, fixture_page  # noqa: F401
+from fake_clock import FakeClock, needs_faketime
 from harness import SOURCES, wait_until
 from rtu_kit import Bus
 from selenium.webdriver.common.keys import Keys
 
 WEB = SOURCES / "web"
 VIEWS = ["status", "network", "cloud", "modbus", "meter", "service"]
-FAKETIME = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 OWN = "kilowatt-hour-42"  # a password of one's own
 
 pytestmark = needs_browser
@@ -562,16 +559,14 @@ def test_refusals_are_told_and_overcome(page, box):
                        "return !document.getElementById('banner-connection')")
 
 
-@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime: ./bootstrap test")
+@needs_faketime
 def test_a_second_address_is_told_who_is_there_and_waits(page, other_box, tmp_path):
     """The page itself needs no session; what it asks for gets a 409, until the other one has been silent for 60 s: the
     first 50 pass at once, by the gateway's clock."""
-    clock = tmp_path / "clock"
-    clock.write_text("+0")
-    box = other_box("sim:dsmr50", env={"LD_PRELOAD": str(FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(clock),
-                                       "FAKETIME_NO_CACHE": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    clock = FakeClock(tmp_path, asleep=True)
+    box = other_box("sim:dsmr50", env=clock.env)
     assert box.api("GET", "/api/v1/config", source="127.0.0.2")[0] == 200
-    clock.write_text("+50")
+    clock.set(50)
     page.open(box, wait=False)
     assert "in use by 127.0.0.2" in page.until_text("#banners", "Another address is using this gateway.")
     assert box.api("GET", "/api/v1/status")[0] == 409

@@ -21,6 +21,7 @@ import pytest
 
 from box_kit import Place, Refused, cable, command, obstacle
 from harness import LIBC, wait_until
+from name_server import NameServer
 from page_kit import Events, metric
 from page_kit import fixture_box  # noqa: F401
 
@@ -489,11 +490,10 @@ def test_refusal_by_the_internet_target_is_an_answer(net, start):
 
 # --- names -------------------------------------------------------------------------------------
 
-class Names:
-    """A name server at the far place, which the gateway uses; `addresses` are those of every name."""
+class Names(NameServer):
+    """At the far place, which the gateway uses."""
 
     def __init__(self, net, folder):
-        self.addresses, self.silent, self.asked, self.ends = [FAR], False, [], False
         self.files = []
         for path, text in (("/etc/resolv.conf", f"nameserver {FAR}\noptions timeout:5 attempts:1\n"),
                            ("/etc/hosts", ""), ("/etc/nsswitch.conf", "hosts: files dns\n")):
@@ -502,11 +502,8 @@ class Names:
             if os.path.exists(path):
                 self.files.append((str(mine).encode(), os.path.realpath(path).encode()))
         with net.far.inside():
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.socket.bind((FAR, 53))
-        self.socket.settimeout(0.1)
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
+            super().__init__(FAR)
+        self.addresses = [FAR]
 
     def prepare(self):
         """In the gateway's process: our files in the place of the machine's."""
@@ -515,29 +512,6 @@ class Names:
         assert LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0
         for mine, path in self.files:
             assert LIBC.mount(mine, path, None, MS_BIND, None) == 0
-
-    def run(self):
-        while not self.ends:
-            with contextlib.suppress(socket.timeout):
-                query, peer = self.socket.recvfrom(512)
-                end = query.index(b"\0", 12) + 5
-                kind = struct.unpack(">H", query[end - 4:end - 2])[0]
-                self.asked.append((time.monotonic(), query[12:end - 4], kind))
-                if not self.silent:
-                    self.socket.sendto(self.answer(query, end, kind), peer)
-
-    def answer(self, query, end, kind):
-        mine = [a for a in self.addresses if (28 if ":" in a else 1) == kind]
-        answer = query[:2] + struct.pack(">HHHHH", 0x8180, 1, len(mine), 0, 0) + query[12:end]
-        for address in mine:
-            data = socket.inet_pton(socket.AF_INET6 if kind == 28 else socket.AF_INET, address)
-            answer += struct.pack(">HHHIH", 0xC00C, kind, 1, 60, len(data)) + data
-        return answer
-
-    def close(self):
-        self.ends = True
-        self.thread.join()
-        self.socket.close()
 
 
 @pytest.fixture(name="names")
