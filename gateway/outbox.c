@@ -1,5 +1,6 @@
 #include "outbox.h"
 
+#include "core/reading.h"
 #include "heap.h"
 #include "log.h"
 #include "wall_clock.h"
@@ -18,7 +19,8 @@ enum {
     STALL_MS = 5000,         /* nothing acknowledged for so long: the broker takes nothing */
     TICK_MS = 1000,
     REMOVE_EVERY_MS = 5000, /* what was acknowledged goes from the disk */
-    DISK_RETRY_MS = 30000
+    DISK_RETRY_MS = 30000,
+    CLOCK_STEP_S = 3600 /* since the last batch: the clock was set; slewing is far slower */
 };
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_SENT };
@@ -56,6 +58,7 @@ struct disk {
     struct spool_limits limits;
     struct spool_batch batch;
     int64_t now_s, id;
+    bool clock_set; /* since the last append */
     bool good, set_aside, damaged;
     struct spool_counts counts;
     char error[SPOOL_ERROR_MAX];
@@ -76,6 +79,7 @@ struct outbox {
     bool may_exist;     /* a file was there at start, or was made */
     bool unread;        /* the disk has batches behind read_id, or may have: it is not open yet */
     bool forget;        /* asked for */
+    int64_t clock_ahead_s; /* of the loop's clock, the time of day, at the last batch; 0: not known */
     int64_t disk_again_ms; /* after a failure; 0: now */
     int64_t read_id;       /* up to this one the batches of the disk were taken into the replay, */
     int64_t remove_id;     /* and up to this one acknowledged */
@@ -400,6 +404,9 @@ static void append_to_spool(struct disk *d)
         open_spool(d);
     if (d->spool)
         spool_set_limits(d->spool, &d->limits);
+    if (d->spool && d->clock_set)
+        spool_forget_times(d->spool);
+    d->clock_set &= !d->spool;
     d->good = d->spool && spool_append(d->spool, &d->batch, d->now_s, d->error);
 }
 
@@ -472,6 +479,19 @@ static bool is_under_way(struct outbox *o, size_t i)
             (newest && o->fresh && o->loop->now_ms - s->since_ms < STALL_MS));
 }
 
+/* The time of the batch to come.  A clock that was set tells nothing of how long the others have waited: one that had
+ * no battery, and was set only now, would make them all too old. */
+static void look_at_clock(struct outbox *o)
+{
+    int64_t now_s = wall_clock_s(), ahead_s = now_s - o->loop->now_ms / 1000;
+    o->disk.now_s = now_s;
+    if (now_s == READING_NO_TIME)
+        return;
+    if (o->clock_ahead_s && llabs(ahead_s - o->clock_ahead_s) > CLOCK_STEP_S)
+        o->disk.clock_set = true;
+    o->clock_ahead_s = ahead_s;
+}
+
 /* The oldest texts as a batch.  False: they are under way, all of them. */
 static bool fill_batch(struct outbox *o)
 {
@@ -487,7 +507,7 @@ static bool fill_batch(struct outbox *o)
         b->length += s->length + 1;
         b->count++;
     }
-    o->disk.now_s = wall_clock_s();
+    look_at_clock(o);
     return b->count > 0;
 }
 

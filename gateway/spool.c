@@ -96,8 +96,8 @@ struct spool {
     struct spool_limits limits;
     struct spool_counts counts;
     int64_t newest; /* id of the last batch there ever was */
-    int64_t untimed; /* up to this id no batch has a time, so that none needs to be looked at again */
-    int code;        /* SQLite's, of what failed; 0: system_error alone says it */
+    int64_t untimed; /* up to this id no batch has a time that counts, so that none needs to be looked at again */
+    int code; /* SQLite's, of what failed; 0: system_error alone says it */
     int system_error;
     bool damaged;
     z_stream packer, unpacker;
@@ -621,6 +621,11 @@ void spool_close(struct spool *s)
 void spool_set_limits(struct spool *s, const struct spool_limits *limits)
 {
     s->limits = *limits;
+}
+
+void spool_forget_times(struct spool *s)
+{
+    s->untimed = s->newest;
 }
 
 /* Returns false as if nothing had been tried. */

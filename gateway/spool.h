@@ -56,6 +56,10 @@ void spool_close(struct spool *s);
 /* Other bounds from now on; they are kept at the next append. */
 void spool_set_limits(struct spool *s, const struct spool_limits *limits);
 
+/* The clock was set, so those that wait may have a wrong time: they do not go by age any more, as long as the spool is
+ * open. */
+void spool_forget_times(struct spool *s);
+
 /* Adds a batch; its id is set.  now_s: UTC for the age, READING_NO_TIME: it has none, and none is judged.  One that
  * has no time, or a later one than now, does not go by age.  True: the batch is on the disk, and so is what was
  * dropped for it; the newest stays, whatever the bound.  False: nothing was changed; `error` says why. */

@@ -453,6 +453,28 @@ static void no_age_is_judged_without_a_clock(void **unused)
     assert_dropped(2);
 }
 
+/* Of the clock that was set just before the third the first two know nothing; nor of what it is set back to. */
+static void times_of_before_the_clock_was_set_are_not_judged(void **unused)
+{
+    (void)unused;
+    limit_age(100);
+    assert_true(append_at(1, NOW));
+    assert_true(append_at(2, NOW + 10));
+    spool_forget_times(spool);
+    assert_true(append_at(3, NOW + 5000));
+    assert_holds(1, 3);
+    assert_true(append_at(4, NOW + 5101));
+    assert_int_equal(next(2), 4);
+    assert_dropped(1);
+    spool_forget_times(spool);
+    assert_true(append_at(5, NOW + 20));
+    assert_true(append_at(6, NOW + 121));
+    assert_int_equal(next(0), 1);
+    assert_int_equal(next(2), 4);
+    assert_int_equal(next(4), 6);
+    assert_dropped(2);
+}
+
 /* The clock was wrong for a while. */
 static void what_comes_from_the_future_does_not_protect_the_old_behind_it(void **unused)
 {
@@ -985,6 +1007,7 @@ int main(void)
         WITH_SPOOL(the_newest_stays_whatever_the_bound),
         WITH_SPOOL(the_old_go_when_they_are_too_old),
         WITH_SPOOL(no_age_is_judged_without_a_clock),
+        WITH_SPOOL(times_of_before_the_clock_was_set_are_not_judged),
         WITH_SPOOL(what_comes_from_the_future_does_not_protect_the_old_behind_it),
         WITH_SPOOL(a_row_that_cannot_be_read_is_skipped_and_counted),
         WITH_SPOOL(a_count_that_is_none_does_not_spoil_the_others),
