@@ -174,20 +174,28 @@ static void start_slow_check(struct auth *a, struct auth_check *c)
     c->done(c, AUTH_LATER, 1000);
 }
 
-/* Who is known is answered from memory without asking the throttle.  All others ask first: who is only told to wait
- * would else find the right guess among any number of wrong ones.  A token makes nobody known, and forgives nothing. */
+/* Who is locked is refused, and who is known is answered from memory without asking the throttle.  False: he is
+ * neither, or what he says is new. */
+static bool answer_at_once(const struct auth *a, struct auth_check *c)
+{
+    int64_t locked_ms = throttle_locked_ms(&a->throttle, c->address, a->loop->now_ms);
+    if (locked_ms > 0)
+        c->done(c, AUTH_LOCKED, locked_ms);
+    else if (throttle_is_known(&a->throttle, c->address) &&
+             (is_good_already(a, c) || is_token(a, c)))
+        c->done(c, AUTH_PASSED, 0);
+    else
+        return false;
+    return true;
+}
+
+/* All others ask first: who is only told to wait would else find the right guess among any number of wrong ones.  A
+ * token makes nobody known, and forgives nothing. */
 static void check(struct auth *a, struct auth_check *c)
 {
+    if (answer_at_once(a, c))
+        return;
     bool known = throttle_is_known(&a->throttle, c->address);
-    int64_t locked_ms = throttle_locked_ms(&a->throttle, c->address, a->loop->now_ms);
-    if (locked_ms > 0) {
-        c->done(c, AUTH_LOCKED, locked_ms);
-        return;
-    }
-    if (known && (is_good_already(a, c) || is_token(a, c))) {
-        c->done(c, AUTH_PASSED, 0);
-        return;
-    }
     int64_t wait_ms = throttle_ask(&a->throttle, c->address, a->loop->now_ms);
     if (wait_ms > 0) {
         c->done(c, AUTH_LATER, wait_ms);
@@ -233,6 +241,8 @@ void auth_begin(struct auth *a, struct auth_check *check)
         check->done(check, AUTH_MISSING, 0);
         return;
     }
+    if (answer_at_once(a, check))
+        return; /* he need not wait behind a crowd of strangers, each of whom takes long */
     while (*link)
         link = &(*link)->next;
     check->next = NULL;

@@ -1,9 +1,11 @@
 """Who gets in: one user at a time, guesses that cost time, and secrets that are told to nobody."""
 import base64
 import binascii
+import contextlib
 import json
 import os
 import re
+import select
 import stat
 import threading
 import time
@@ -244,6 +246,20 @@ def test_brute_force_is_checked_about_once_a_second(box):
     assert counts[401] == checked, "only what was checked is called wrong"
     assert slowest < 2, "the owner, and the owner at another place"
     assert one.user.get(STATUS).status == 200
+
+
+def test_the_owner_does_not_queue_behind_strangers(box):
+    """Forty guesses wait to be looked at, which takes long; who is known is answered before most of them."""
+    one = box()
+    one.user.get(STATUS)
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(Connection(one.server, next(strangers))) for _ in range(40)]
+        for guesser in crowd:
+            guesser.send(one.user.head("GET", CONFIG, {"Authorization": WRONG}))
+        assert one.user.get(STATUS).status == 200
+        told = len(select.select([guesser.socket for guesser in crowd], [], [], 0)[0])
+        assert told < len(crowd) // 2, "they had been told already"
+        assert {guesser.answer().status for guesser in crowd} <= {401, 429}
 
 
 # --- a password of one's own -------------------------------------------------------------------
