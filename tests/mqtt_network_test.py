@@ -2,7 +2,9 @@
 node.  In namespaces of its own, so that needs root."""
 import contextlib
 import json
+import multiprocessing
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -14,6 +16,7 @@ import pytest
 from figures import note
 from harness import LIBC, Gate, Process, Subscriber, free_port, wait_until
 from mqtt_store_test import LATE, LIVE, SOAK, House, assert_as_quick, in_order, measured
+from name_server import NXDOMAIN, SERVFAIL, NameServer
 
 CLONE_NEWNET = 0x40000000
 BROKER, US = "10.83.0.2", "10.83.0.1"
@@ -46,20 +49,117 @@ def state(tmp_path):
     return folder
 
 
+def queued_s(path):
+    """How long a thread has waited for a processor so far."""
+    return int(pathlib.Path(path).read_text().split()[1]) / 1e9
+
+
+class Watchman:
+    """Asks by Modbus fifty times a second, one gateway after the other; a process, as our threads wait for each other.
+    `waits_ms`: for which a gateway let him wait, but for the time in which it, or he, was ready to go on and the machine
+    had no processor for it; in order of length."""
+
+    def __init__(self, *servers):
+        self.servers, self.waits_ms = servers, []
+        self.end, its_end = multiprocessing.Pipe()
+        self.process = multiprocessing.get_context("fork").Process(target=self.run, args=(its_end,), daemon=True)
+
+    def __enter__(self):
+        self.process.start()
+        return self
+
+    def __exit__(self, *_):
+        self.end.send("enough")
+        self.waits_ms = sorted(self.end.recv())
+        self.process.join()
+        assert len(self.waits_ms) > 10
+
+    def ask(self, server, client):
+        clocks = f"/proc/{server.pid}/task/{server.pid}/schedstat", "/proc/self/schedstat"
+        begin, queued = time.monotonic(), sum(map(queued_s, clocks))
+        client.ask(3, 0x8016, 2)
+        self.waits_ms.append(1000 * (time.monotonic() - begin - (sum(map(queued_s, clocks)) - queued)))
+
+    def run(self, end):
+        both = [(server, server.client()) for server in self.servers]
+        while not end.poll(0.02):
+            for server, client in both:
+                self.ask(server, client)
+        end.send(self.waits_ms)
+
+    def assert_loop_is_free(self):
+        """A machine with more to do than it can still lets one in fifty wait, as it does a gateway that does nothing."""
+        assert self.waits_ms[-1 - len(self.waits_ms) // 50] < 50 and self.waits_ms[-1] < 500, self.waits_ms[-10:]
+
+
 @pytest.fixture
 def house(tcp_meter):
     return House(tcp_meter)
 
 
-# --- a mute name server ------------------------------------------------------------------------
+# --- name servers ------------------------------------------------------------------------------
+
+def asks_at(folder, name_server, options=""):
+    """The prefix of a gateway that uses this name server alone."""
+    resolv = folder / f"resolv-{name_server}.conf"
+    resolv.write_text(f"nameserver {name_server}\n{options}\n")
+    return ("unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh")
+
+
+@pytest.fixture
+def names():
+    """names(ADDRESS, ATTRIBUTE=VALUE...): a name server."""
+    made = []
+
+    def make(at, **how):
+        made.append(NameServer(at))
+        vars(made[-1]).update(how)
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+# What a name server says, as attributes of NameServer, and what is told of it.  The resolver gives up before a late one.
+BAD_NAMES = {"no such name": ({"code": NXDOMAIN}, "Lookup error"),
+             "server failure": ({"code": SERVFAIL}, "Lookup error"),
+             "late": ({"addresses": ["127.0.0.1"], "late_s": 30 if SOAK else 4}, "Lookup error"),
+             "0.0.0.0": ({"addresses": ["0.0.0.0"]}, "refused")}
+
+
+def test_name_servers_that_fail_hold_nothing_up(gateway, names, tmp_path):
+    """In each way, a gateway each; when the names are there again so is the broker."""
+    servers, port = [], free_port()
+    for number, (name, (how, _)) in enumerate(BAD_NAMES.items(), 1):
+        at = f"127.7.7.{number}"
+        dns = names(at, **how)
+        one = gateway("sim:dsmr50", "--mqtt", f"mqtt://broker.example:{port}", "--https", "off", "--serial",
+                      f"00112233AA{number:02}", prefix=asks_at(tmp_path, at, "options timeout:2 attempts:1"))
+        servers.append((name, one.wait_served(), dns))
+    with Watchman(*(one for _, one, _ in servers)) as watchman:
+        for name, one, _ in servers:
+            one.wait_log(BAD_NAMES[name][1])
+        time.sleep(60 if SOAK else 2)
+    config = tmp_path / "late.conf"
+    config.write_text(f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+    broker = Process(tmp_path, "late", ["mosquitto", "-c", str(config)])
+    for _, one, dns in servers:
+        dns.code, dns.late_s, dns.addresses = 0, 0, ["127.0.0.1"]
+    for _, one, dns in servers:
+        one.wait_log("mqtt: connected", seconds=300 if SOAK else 30)
+        assert len(one.stderr().splitlines()) <= 12, "said once"
+        assert dns.asked
+    broker.end()
+    note("faults", f"names that fail ({', '.join(BAD_NAMES)}): longest time that the loop let Modbus wait, of so many",
+         f"{watchman.waits_ms[-1]:.0f} ms of {len(watchman.waits_ms)}", "<= 50 ms on a quiet machine")
+    watchman.assert_loop_is_free()
+
 
 def test_a_mute_name_server_holds_nothing_up(gateway, tcp_meter, house, tmp_path, state):
-    resolv = tmp_path / "resolv.conf"
-    resolv.write_text("nameserver 127.7.7.7\n")
     mute = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     mute.bind(("127.7.7.7", 53))
     server = gateway(tcp_meter.url, "--mqtt", "mqtt://broker.example", "--state", str(state), "--https", "off",
-                     prefix=("unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh"))
+                     prefix=asks_at(tmp_path, "127.7.7.7"))
     tcp_meter.accept()
     took = []
     with measured(server, took):
@@ -102,6 +202,13 @@ class Line:
 
     def speed_up(self):
         sh("tc", "qdisc", "del", "dev", self.card, "root")
+
+    def deafen(self, on):
+        """Nothing comes through, and nobody is told: half-open."""
+        rules = ("add table inet deaf; add chain inet deaf out { type filter hook output priority 0; }; "
+                 f"add rule inet deaf out oifname {self.card} drop; add chain inet deaf in "
+                 f"{{ type filter hook input priority 0; }}; add rule inet deaf in iifname {self.card} drop")
+        sh("nft", rules if on else "delete table inet deaf")
 
     def up(self, on):
         sh("ip", "link", "set", self.card, "up" if on else "down")
@@ -182,6 +289,34 @@ def test_a_long_cut_is_over_soon_after_the_link_is_back(server, house, line):
     house.send(1)
     wait_until(lambda: any(house.number(m) == house.n for m in again.of(LIVE)), "live readings")
     again.close()
+
+
+def test_a_broker_that_hears_nothing_any_more_is_left(server, house, line):
+    """Half-open: neither end is told. It is found by keepalive, what waited follows, and nobody waits meanwhile."""
+    watch = Subscriber(1883, host=BROKER)
+    house.send(20, pace_s=0.05)
+    house.all_arrive(watch)
+    watch.client.loop_stop()  # it is on the other side of the wire, and cannot hear either
+    line.deafen(True)
+    since = time.monotonic()
+    with Watchman(server) as watchman:
+        while not server.log("trying again"):
+            house.send(5, pace_s=0.1)
+            assert time.monotonic() - since < 5 * 3, "three times the keepalive"
+        found = time.monotonic() - since
+        house.send(600 if SOAK else 10, pace_s=0.1)
+    line.deafen(False)
+    after = Subscriber(1883, host=BROKER)
+    house.send(1)
+    wait_until(lambda: set(range(21, house.n + 1)) <= {house.number(m) for m in after.of(LIVE) + after.of(LATE)},
+               "what waited", 60)
+    after.close()
+    watch.client.loop_start()
+    watch.close()
+    note("faults", "a broker half-open (packets dropped both ways), keepalive 5 s: found after, longest time that the loop let "
+         "Modbus wait, readings lost", f"{found:.1f} s, {watchman.waits_ms[-1]:.0f} ms, 0", "15 s, 50 ms on a quiet machine, 0")
+    watchman.assert_loop_is_free()
+    server.wait_live(mqtt_dropped=0)
 
 
 # --- a cluster ---------------------------------------------------------------------------------
