@@ -127,6 +127,7 @@ faults: ## every allocation and system call that fails, all that runs out: FAULT
 	$(call cmake,release,all)
 	FAULTS=$(FAULTS) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/alloc_fault_test.py \
 		tests/resource_fault_test.py tests/update_fault_test.py
+
 load: ## load, ten million reads compared, and where it breaks: on a quiet machine, a quarter of an hour
 	$(need_test)
 	$(call cmake,release,all)
@@ -137,10 +138,11 @@ load-days: ## a month of everything, on a clock that is set on by the second: DA
 	$(call cmake,release,all)
 	SOAK_DAYS=$(or $(DAYS),30) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/days_test.py
 
-soak: ## what takes hours told faster: outages, networks that fail, hostile brokers: half an hour
+soak: ## what takes hours told faster: outages, networks and meters that fail, clocks that jump, crowds: an hour and a half
 	$(need_test)
 	$(call cmake,release,all)
-	SOAK=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(wildcard tests/mqtt_*_test.py)
+	SOAK=1 /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(wildcard tests/mqtt_*_test.py) \
+		tests/clock_jumps_test.py tests/crowds_test.py tests/flapping_test.py
 
 soak-real: ## faults at random on a whole house, in real time: SECONDS=7200, SEED= to have the same again
 	$(need_test)
