@@ -1,5 +1,7 @@
 #include "text_out.h"
 
+#include <string.h>
+
 void text_init(struct text_out *t, char *buffer, size_t capacity)
 {
     *t = (struct text_out){.buffer = buffer, .capacity = capacity};
@@ -61,4 +63,22 @@ void text_json_string(struct text_out *t, const char *string)
         }
     }
     text_char(t, '"');
+}
+
+size_t text_fitting(const char *text, size_t max)
+{
+    size_t length = strlen(text);
+    if (length <= max)
+        return length;
+    length = max;
+    while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+        length--;
+    return length;
+}
+
+void text_copy(char *to, size_t size, const char *text)
+{
+    size_t length = text_fitting(text, size - 1);
+    memcpy(to, text, length);
+    to[length] = 0;
 }

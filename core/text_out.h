@@ -23,6 +23,12 @@ void text_char(struct text_out *t, char c);
 /* Appends value / 10^decimals (decimals <= 18) without trailing zeros: (231200, 3) is 231.2. */
 void text_decimal(struct text_out *t, int64_t value, unsigned decimals);
 
+/* The bytes of a text that fit into `max`: no character of UTF-8 is cut in two. */
+size_t text_fitting(const char *text, size_t max);
+
+/* Copies those that fit into `size` bytes with their NUL. */
+void text_copy(char *to, size_t size, const char *text);
+
 /* Appends a JSON string in quotes; `string` must be valid UTF-8. */
 void text_json_string(struct text_out *t, const char *string);
 

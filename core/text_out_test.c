@@ -175,6 +175,30 @@ static void json_keeps_utf8(void **unused)
     assert_string_equal(buffer, "\"\"");
 }
 
+static void texts_are_cut_between_characters(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *copy;
+    } cases[] = {{"abc", 4, "abc"},
+                 {"abc", 3, "ab"},
+                 {"abc", 1, ""},
+                 {"", 1, ""},
+                 {"a\xC3\xA9", 4, "a\xC3\xA9"},
+                 {"a\xC3\xA9", 3, "a"},
+                 {"a\xE2\x82\xAC", 4, "a"},
+                 {"\xF0\x9F\x94\x8C", 4, ""},
+                 {"\xF0\x9F\x94\x8Cx", 5, "\xF0\x9F\x94\x8C"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char copy[8] = "zzzzzzz";
+        text_copy(copy, cases[i].size, cases[i].text);
+        assert_string_equal(copy, cases[i].copy);
+        assert_int_equal(text_fitting(cases[i].text, cases[i].size - 1), strlen(cases[i].copy));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +211,7 @@ int main(void)
         cmocka_unit_test(overflow_stays),
         cmocka_unit_test(json_escapes),
         cmocka_unit_test(json_keeps_utf8),
+        cmocka_unit_test(texts_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

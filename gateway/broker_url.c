@@ -1,5 +1,7 @@
 #include "broker_url.h"
 
+#include "core/text_out.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,10 +50,7 @@ static bool has_blanks(const char *url)
 /* Bytes of a URL that go into an error: whole characters of UTF-8, so that it can go into JSON. */
 static int quotable(const char *url)
 {
-    size_t n = strnlen(url, 80);
-    while (n && ((unsigned char)url[n] & 0xC0) == 0x80)
-        n--;
-    return (int)n;
+    return (int)text_fitting(url, 80);
 }
 
 bool broker_parse(const char *url, struct broker *b, char error[static BROKER_URL_ERROR_MAX])

@@ -1,5 +1,7 @@
 #include "bus_fields.h"
 
+#include "core/text_out.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -22,27 +24,12 @@ static int read_number(sd_bus_message *m, char type, const struct bus_field *f, 
     return sd_bus_message_read_basic(m, type, place);
 }
 
-/* A character of UTF-8 is not cut in two. */
-static size_t length_within(const char *text, size_t size)
-{
-    size_t length = strlen(text);
-    if (length < size)
-        return length;
-    length = size - 1;
-    while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
-        length--;
-    return length;
-}
-
 static int read_text(sd_bus_message *m, char type, const struct bus_field *f, void *place)
 {
     const char *text;
     int result = sd_bus_message_read_basic(m, type, &text);
-    if (result > 0) {
-        size_t length = length_within(text, f->size);
-        memcpy(place, text, length);
-        ((char *)place)[length] = 0;
-    }
+    if (result > 0)
+        text_copy(place, f->size, text);
     return result;
 }
 

@@ -1,6 +1,7 @@
 #include "rauc.h"
 
 #include "bus_fields.h"
+#include "core/text_out.h"
 #include "loop.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ static int read_text(sd_bus_message *m, char *text)
     const char *value;
     int result = sd_bus_message_read(m, "v", "s", &value);
     if (result >= 0)
-        snprintf(text, RAUC_TEXT_MAX, "%s", value);
+        text_copy(text, RAUC_TEXT_MAX, value);
     return result;
 }
 
@@ -51,7 +52,7 @@ static int read_progress(struct rauc *r, sd_bus_message *m)
     if (result < 0)
         return result;
     r->percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
-    snprintf(r->step, sizeof r->step, "%s", step);
+    text_copy(r->step, sizeof r->step, step);
     return result;
 }
 

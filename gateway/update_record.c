@@ -3,13 +3,13 @@
 #include "atomic_file.h"
 #include "config.h"
 #include "core/reading.h"
+#include "core/text_out.h"
 #include "heap.h"
 #include "json_text.h"
 #include "log.h"
 #include "settings.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,10 +63,10 @@ static bool take_record(json_t *json, struct update_record *r)
                     "Reason", &reason, "Time", &time_s) < 0 ||
         !find_phase(phase, &r->phase))
         return false;
-    snprintf(r->from, sizeof r->from, "%s", from);
-    snprintf(r->to, sizeof r->to, "%s", to);
-    snprintf(r->booted, sizeof r->booted, "%s", booted);
-    snprintf(r->reason, sizeof r->reason, "%s", reason);
+    text_copy(r->from, sizeof r->from, from);
+    text_copy(r->to, sizeof r->to, to);
+    text_copy(r->booted, sizeof r->booted, booted);
+    text_copy(r->reason, sizeof r->reason, reason);
     r->meter_live = meter_live;
     r->ok = ok;
     r->time_s = time_s;
@@ -170,7 +170,7 @@ void update_record_end(struct update_record *r, bool ok, const char *reason, int
 {
     r->phase = UPDATE_OVER;
     r->ok = ok;
-    snprintf(r->reason, sizeof r->reason, "%s", reason);
+    text_copy(r->reason, sizeof r->reason, reason);
     r->time_s = now_s;
 }
 

@@ -103,6 +103,27 @@ static void what_is_saved_is_remembered(void **unused)
     assert_int_equal(read.time_s, NOW_S);
 }
 
+/* A reason in another language, as long as it gets: half a character could not be saved, nor anything with it. */
+/* Half a character could not be saved, nor could anything with it. */
+static void a_long_reason_is_cut_between_characters(void **unused)
+{
+    (void)unused;
+    static const char accent[] = "\xC3\xA9";
+    char reason[2 * UPDATE_WHY_MAX];
+    for (size_t shift = 0; shift < 2; shift++) {
+        struct update_record r = record(UPDATE_INSTALLING);
+        for (size_t i = 0; i < sizeof reason - 1; i++)
+            reason[i] = i < shift ? 'x' : accent[(i - shift) % 2];
+        reason[sizeof reason - 1] = 0;
+        update_record_end(&r, false, reason, NOW_S);
+        save(r);
+        r = resume(OLD);
+        assert_int_equal(r.phase, UPDATE_OVER);
+        assert_int_equal(strlen(r.reason), UPDATE_WHY_MAX - 2 + shift);
+        assert_memory_equal(r.reason, reason, strlen(r.reason));
+    }
+}
+
 static void a_new_system_begins_with_the_settings_of_before(void **unused)
 {
     (void)unused;
@@ -270,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(without_a_file_there_was_no_update),
         TEST(what_is_saved_is_remembered),
+        TEST(a_long_reason_is_cut_between_characters),
         TEST(a_new_system_begins_with_the_settings_of_before),
         TEST(the_old_system_has_its_settings_back),
         TEST(what_is_changed_until_the_restart_is_kept_too),
