@@ -7,11 +7,13 @@
 #include <stdlib.h>
 
 enum {
-    DIGITS_MAX = 18,     /* what fits int64_t in any case */
-    FLOAT_DIGITS = 9,    /* tell any two floats apart */
-    EXPONENT_MAX = 1000, /* far beyond what any use allows */
-    ZEROS_MAX = 40       /* written out; a float has fewer */
+    DIGITS_MAX = 18,    /* what fits int64_t in any case */
+    FLOAT_DIGITS = 9,   /* tell any two floats apart */
+    EXPONENT_MAX = 1000 /* far beyond what any use allows */
 };
+
+/* DIGITS_MAX nines. */
+#define MANTISSA_MAX INT64_C(999999999999999999)
 
 struct decimal decimal_make(int64_t mantissa, int exponent)
 {
@@ -28,7 +30,7 @@ static bool parse_hex(const char *digits, int64_t *mantissa)
     errno = 0;
     *mantissa = strtoll(digits, &end, 16);
     return isxdigit((unsigned char)digits[0]) && digits[1] != 'x' && digits[1] != 'X' &&
-           *end == 0 && errno == 0;
+           *end == 0 && errno == 0 && *mantissa <= MANTISSA_MAX;
 }
 
 /* What stands behind the digits: nothing, or e and a power of ten. */
@@ -38,7 +40,9 @@ static bool parse_exponent(const char *text, int *exponent)
         return true;
     char *end;
     long power = strtol(text + 1, &end, 10);
-    bool ok = (*text == 'e' || *text == 'E') && (isdigit((unsigned char)end[-1])) && *end == 0;
+    bool is_signed = text[1] == '-' || text[1] == '+';
+    bool ok =
+        (*text == 'e' || *text == 'E') && isdigit((unsigned char)text[1 + is_signed]) && *end == 0;
     if (!ok || power < -EXPONENT_MAX || power > EXPONENT_MAX)
         return false;
     *exponent += (int)power;
@@ -99,9 +103,18 @@ bool decimal_is_whole(struct decimal d, int64_t *whole)
     return d.exponent >= 0;
 }
 
+/* Zeros behind the digits count when it is read again. */
+static bool is_short(struct decimal d)
+{
+    int digits = d.exponent > 0 ? d.exponent : 0;
+    for (int64_t rest = d.mantissa; rest; rest /= 10)
+        digits++;
+    return digits <= DIGITS_MAX;
+}
+
 void decimal_put(struct text_out *out, struct decimal d)
 {
-    bool plain = d.exponent >= -DIGITS_MAX && d.exponent <= ZEROS_MAX;
+    bool plain = d.exponent >= -DIGITS_MAX && is_short(d);
     text_decimal(out, d.mantissa, plain && d.exponent < 0 ? (unsigned)-d.exponent : 0);
     for (int i = 0; plain && i < d.exponent; i++)
         text_char(out, '0');

@@ -58,10 +58,14 @@ static void anything_else_is_no_number(void **unused)
                                          "e5",
                                          "1e",
                                          "1e5x",
+                                         "1e 5",
+                                         "1e\t5",
+                                         "1e+-5",
                                          "0x",
                                          "0xG",
                                          "0x-5",
                                          "0x0x5",
+                                         "0xDE0B6B3A7640000",
                                          "+1",
                                          "--1",
                                          "1 ",
@@ -100,8 +104,16 @@ static void floats_become_the_shortest_decimals(void **unused)
 static void what_is_written_reads_the_same(void **unused)
 {
     (void)unused;
-    static const struct decimal all[] = {{0, 0},   {1, 3},    {-25, 0}, {113, -2},
-                                         {7, -18}, {7, -300}, {7, 300}, {99999999999999999, 1}};
+    static const struct decimal all[] = {{0, 0},
+                                         {1, 3},
+                                         {-25, 0},
+                                         {113, -2},
+                                         {7, -18},
+                                         {7, -300},
+                                         {7, 300},
+                                         {276, 20},
+                                         {99999999999999999, 1},
+                                         {-99999999999999999, 2}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         assert_reads(written(all[i]), all[i].mantissa, all[i].exponent);
 }
