@@ -6,8 +6,9 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 # Warnings of the release build are errors, in continuous integration only.
 WERROR ?= $(if $(filter true,$(CI)),1,0)
-# Seconds for each target of `make fuzz`.
-FUZZ_SECONDS ?= 60
+# Seconds for each target of `make fuzz`, and what tries them: libfuzzer or afl.
+SECONDS ?= 60
+ENGINE ?= libfuzzer
 # How many of each kind of fault `make faults` tries.
 FAULTS ?= all
 # Debian's mosquitto is not on a plain user's path.
@@ -112,9 +113,20 @@ bench: build firmware ## measure, and write docs/performance.md
 	$(call cmake,release,bench)
 	bench/run
 
-fuzz: ## try to break the parsers, FUZZ_SECONDS=60 each
-	$(call need,test,cmake ninja pkg-config clang)
-	$(call cmake,fuzz,fuzz,-DFUZZ_SECONDS=$(FUZZ_SECONDS))
+fuzz: ## try to break the parsers: SECONDS=60 each, ENGINE=libfuzzer or afl; with $FIGURES noted there
+	$(call need,$(if $(filter afl,$(ENGINE)),prove,test),cmake ninja pkg-config python3 $(if $(filter afl,$(ENGINE)),afl-clang-fast afl-fuzz,clang))
+	$(call cmake,$(if $(filter afl,$(ENGINE)),fuzz-afl,fuzz),fuzz)
+	tools/fuzz $(if $(filter afl,$(ENGINE)),--afl) --seconds $(SECONDS) --jobs $(JOBS)
+
+fuzz-corpus: ## keep of what `make fuzz` gathered the inputs that reach more: fuzz/corpus
+	$(call need,test,cmake ninja pkg-config python3 clang)
+	$(call cmake,fuzz-coverage,fuzz)
+	tools/fuzz-corpus
+
+fuzz-coverage: ## lines and branches of the parsers that fuzz/corpus reaches; fails under 100 % and 95 %
+	$(call need,prove,cmake ninja pkg-config python3 clang llvm-profdata llvm-cov)
+	$(call cmake,fuzz-coverage,fuzz)
+	tools/fuzz-coverage
 
 crash: ## every state a power cut can leave, each with the gateway itself: twelve minutes
 	$(need_test)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEAD_MAX = 12 * 1024 };
+enum { HEAD_MAX = 12 * 1024, FILE_MAX = 1 << 20 };
 
 /* The head as it should have been sent. */
 struct plain {
@@ -44,6 +44,7 @@ static bool split_request_line(char *line, char **uri, char **version)
     if (!*uri)
         return false;
     *(*uri)++ = 0;
+    *uri += strspn(*uri, " ");
     *version = strrchr(*uri, ' ');
     if (!*version)
         return false;
@@ -82,16 +83,18 @@ static bool judge(char *bytes, size_t n, struct plain *plain, size_t *size)
         take_field(&head, line, plain);
     write_plain(plain, "\r\n", 2);
     *size = (size_t)(at - bytes);
-    bool taken = line && http_head_end(&head, *size, HTTP_BODY_MAX) == 0;
+    const size_t body_max = *size % 2 ? HTTP_BODY_MAX : FILE_MAX;
+    bool taken = line && http_head_end(&head, *size, body_max) == 0;
     demand(!taken ||
-           (head.body_length <= HTTP_BODY_MAX && head.value[FIELD_HOST] && *size <= HTTP_HEAD_MAX));
+           (head.body_length <= body_max && head.value[FIELD_HOST] && *size <= HTTP_HEAD_MAX));
     char host[64];
     if (taken && http_head_host(head.value[FIELD_HOST], host, sizeof host))
         demand(host[0] && !strpbrk(host, "[]ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
     if (taken && head.value[FIELD_IF_MATCH])
-        (void)http_head_etag_matches(head.value[FIELD_IF_MATCH], "\"abc-1\"", false);
+        (void)http_head_etag_matches(head.value[FIELD_IF_MATCH], "\"abc-1\"", *size % 2);
     (void)http_head_same_origin(&head);
-    (void)http_head_is_json(&head);
+    bool is_json = http_head_is_json(&head), is_file = http_head_is_file(&head);
+    demand(!is_json || !is_file);
     return taken;
 }
 

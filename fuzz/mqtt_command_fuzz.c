@@ -143,6 +143,50 @@ static void try_names(const char *text, size_t length)
     }
 }
 
+/* Whatever it says, this is no time for it. */
+static void try_at_bad_times(const char *text, size_t length)
+{
+    static struct command_memory full;
+    const struct command_message good = {.name = command_name_text(COMMAND_GET_STATUS),
+                                         .payload = text,
+                                         .length = length,
+                                         .serial = SERIAL,
+                                         .now_s = NOW_S};
+    struct command_message bad[] = {good, good, good, good, good};
+    bad[0].now_s = 0;
+    bad[1].retained = true;
+    bad[2].name = "no-such-command";
+    bad[3].length = COMMAND_BYTES_MAX + 1;
+    for (int i = 0; i < COMMAND_REMEMBERED; i++) {
+        snprintf(full.used[i].id, COMMAND_ID_MAX, "of-before-%d", i);
+        full.used[i].expires_s = NOW_S + 1 + i % 3;
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct command_memory memory = i == 4 ? full : (struct command_memory){0};
+        struct command c;
+        char error[COMMAND_ERROR_MAX];
+        demand(command_judge(&memory, &bad[i], &c, error) != COMMAND_GOOD);
+        demand_line(error);
+    }
+}
+
+/* As many at once as may come, and one more. */
+static void try_burst(const char *text, size_t length)
+{
+    struct command_memory memory = {0};
+    struct command c;
+    char error[COMMAND_ERROR_MAX];
+    const struct command_message m = {.name = "reset",
+                                      .payload = text,
+                                      .length = length,
+                                      .serial = SERIAL,
+                                      .now_s = NOW_S,
+                                      .now_ms = 1};
+    for (int i = 0; i < COMMAND_BURST; i++)
+        (void)command_judge(&memory, &m, &c, error);
+    demand(command_judge(&memory, &m, &c, error) == COMMAND_TOO_MANY);
+}
+
 /* --- the memory ------------------------------------------------------------------------------- */
 
 /* What was read can be written and read again, and is the same then. */
@@ -164,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_url((const char *)data, size);
     try_names((const char *)data, size);
+    try_at_bad_times((const char *)data, size);
+    try_burst((const char *)data, size);
     try_memory((const char *)data, size);
     return 0;
 }

@@ -1,7 +1,5 @@
-/* p1_lines_fuzz.c - any bytes in any chunks: the small build's stream must say the same as for the bytes at once.
- *
- * The last byte chooses the chunks and the one before it the size of the buffer, so that plain
- * telegrams serve as first inputs.
+/* p1_lines_fuzz.c - any bytes in any chunks (p1_run.h): the small build's stream must say the same as for the bytes at
+ * once.
  */
 #include "p1_run.h"
 
@@ -15,13 +13,7 @@ void note(struct run *r, enum p1_event event)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct run whole, chunked;
-    if (size < 2)
-        return 0;
-    size_t cap = data[size - 2] + 1u;
-    feed(&whole, data, size - 2, cap, 0);
-    feed(&chunked, data, size - 2, cap, data[size - 1]);
-    demand(whole.digest == chunked.digest);
-    demand(memcmp(&whole.stream.stats, &chunked.stream.stats, sizeof whole.stream.stats) == 0);
+    if (size >= 2)
+        run_both(data, size - 2, data[size - 2] + 1u, data[size - 1]);
     return 0;
 }

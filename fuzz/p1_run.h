@@ -1,11 +1,19 @@
-/* p1_run.h - a P1 stream that is fed any bytes in any chunks; what it says is the fuzzer's to judge. */
+/* p1_run.h - a P1 stream that is fed any bytes in any chunks; what it says is the fuzzer's to judge.
+ *
+ *   stream ... | size of the buffer 1 | chunks 1       so that plain telegrams serve as first inputs
+ *
+ * The highest bit of `chunks` asks for right CRCs: else no mutation would be seen behind them.
+ */
 #ifndef P1_RUN_H
 #define P1_RUN_H
 
+#include "core/crc16.h"
 #include "core/p1.h"
 #include "fuzz.h"
 
 #include <string.h>
+
+enum { INPUT_MAX = 16384, REPAIRS = 0x80 };
 
 struct run {
     struct p1_stream stream;
@@ -15,6 +23,40 @@ struct run {
 
 /* What the stream reported; the fuzzer's own. */
 void note(struct run *r, enum p1_event event);
+
+static uint8_t with_parity(uint8_t c)
+{
+    return (uint8_t)(__builtin_parity(c) ? c | 0x80 : c);
+}
+
+/* Writes the CRC of the telegram [begin, bang] behind it, with parity bits if it has them. */
+static void write_crc(uint8_t *p, size_t begin, size_t bang)
+{
+    bool seven_bit = p[begin] != '/';
+    uint16_t crc = CRC16_ARC_INIT;
+    for (size_t i = begin; i <= bang; i++) {
+        uint8_t c = seven_bit ? p[i] & 0x7F : p[i];
+        crc = crc16_update(crc, &c, 1);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t c = (uint8_t) "0123456789ABCDEF"[crc >> (12 - 4 * i) & 0xF];
+        p[bang + 1 + i] = seven_bit ? with_parity(c) : c;
+    }
+}
+
+/* From each '/', unless it is in a telegram, to the next '!' that begins a line. */
+static void repair(uint8_t *p, size_t n)
+{
+    size_t begin = n;
+    for (size_t i = 1; i + 4 < n; i++) {
+        if ((p[i - 1] & 0x7F) == '/' && begin == n)
+            begin = i - 1;
+        if ((p[i] & 0x7F) == '!' && (p[i - 1] & 0x7F) == '\n' && begin < n) {
+            write_crc(p, begin, i);
+            begin = n;
+        }
+    }
+}
 
 /* A new stream with a buffer of `cap` bytes, n bytes, and silence; `chunks` chooses the pieces, 0 is one. */
 static void feed(struct run *r, const uint8_t *p, size_t n, size_t cap, uint8_t chunks)
@@ -34,6 +76,21 @@ static void feed(struct run *r, const uint8_t *p, size_t n, size_t cap, uint8_t 
     }
     note(r, p1_silence(&r->stream));
     free(buffer);
+}
+
+/* At once and in chunks: that makes no difference. */
+static void run_both(const uint8_t *data, size_t n, size_t cap, uint8_t chunks)
+{
+    static struct run whole, chunked;
+    static uint8_t bytes[INPUT_MAX];
+    n = n < INPUT_MAX ? n : INPUT_MAX;
+    memcpy(bytes, data, n);
+    if (chunks & REPAIRS)
+        repair(bytes, n);
+    feed(&whole, bytes, n, cap, 0);
+    feed(&chunked, bytes, n, cap, chunks & 0x7F);
+    demand(whole.digest == chunked.digest);
+    demand(memcmp(&whole.stream.stats, &chunked.stream.stats, sizeof whole.stream.stats) == 0);
 }
 
 #endif

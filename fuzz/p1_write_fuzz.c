@@ -1,6 +1,8 @@
-/* p1_write_fuzz.c - whatever a reading says, a telegram made of it can be read again, and has no second begin or end.
+/* p1_write_fuzz.c - whatever a reading says, a telegram made of it can be read again, has no second begin or end, and
+ * says the same when it is written anew.
  *
- * The input is the reading itself, and then the telegram that its texts lie in.
+ *   what 1 | time of receipt 4, of the meter 4, of the peak 4 | channels, each unit and medium 1, value 4, time 4
+ *   | lengths of texts | n 1 | { quantity 1, value 4 } n times | telegram, in which the texts lie one behind the other
  */
 #include "core/p1.h"
 #include "core/p1_write.h"
@@ -9,23 +11,94 @@
 
 #include <string.h>
 
-/* Takes out what no parser and no clock would make.  An identification begins as p1.c demands. */
-static void tame(struct reading *r)
+enum {
+    IS_TIC = 1,
+    IS_SINGLE_PHASE = 2,
+    HAS_ERRORS = 4,
+    IS_UNCORRECTED = 8,
+    HAS_NO_TIME = 16
+}; /* bits of `what` */
+#define BEGIN "/FUZ5"
+enum {
+    BEGIN_LEN = sizeof BEGIN - 1,
+    TELEGRAM_MAX = 1 << 14,
+    FIRST_TIME_S = 1262304000,
+    TIMES_S = 1890000000,
+    WINTER_S = 3600
+};
+
+/* The input as numbers, one behind the other; behind its end they are 0. */
+struct input {
+    const uint8_t *p, *end;
+};
+
+static uint8_t take_byte(struct input *in)
 {
-    r->text[TEXT_IDENTIFICATION].offset = 1;
-    r->text[TEXT_IDENTIFICATION].length %= 200;
-    if (r->text[TEXT_IDENTIFICATION].length < 4)
-        r->text[TEXT_IDENTIFICATION].length = 0;
-    r->standard = (uint8_t)(r->standard % 2 ? STANDARD_P1 : STANDARD_TIC);
-    r->meter_time_s &= INT64_MAX >> 1;
-    r->received_s &= INT64_MAX >> 1;
+    return in->p < in->end ? *in->p++ : 0;
+}
+
+static uint32_t take_u32(struct input *in)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < 4; i++)
+        n = n << 8 | take_byte(in);
+    return n;
+}
+
+/* From 2010 on, and up to 2069: what meters print. */
+static int64_t take_time(struct input *in)
+{
+    uint32_t after_s = take_u32(in);
+    return after_s ? FIRST_TIME_S + (int64_t)(after_s % TIMES_S) : READING_NO_TIME;
+}
+
+static void take_channels(struct input *in, struct reading *r, bool uncorrected)
+{
     for (int i = 0; i < READING_MBUS_N; i++) {
-        r->mbus[i].unit %= MBUS_UNIT_WH + 1;
-        r->mbus[i].uncorrected = false;
+        uint8_t kind = take_byte(in);
+        r->mbus[i] = (struct reading_mbus){
+            .unit = kind % (MBUS_UNIT_WH + 1), .medium = kind / 16, .valve = -1};
+        r->mbus[i].value = take_u32(in);
+        r->mbus[i].time_s = take_time(in);
+        r->mbus[i].uncorrected = uncorrected;
     }
-    r->meter_time_degraded = r->export_unmeasured = false;
-    for (int q = 0; q < Q_N; q++)
-        r->value[q] = r->value[q] == INT64_MIN ? 0 : r->value[q];
+}
+
+static void take_texts(struct input *in, struct reading *r)
+{
+    uint16_t at = 1;
+    for (int t = 0; t < TEXT_N; t++) {
+        uint16_t length = take_byte(in);
+        r->text[t] = (struct reading_text){.offset = at, .length = length};
+        at = (uint16_t)(at + length);
+    }
+    if (r->text[TEXT_IDENTIFICATION].length < BEGIN_LEN - 1 ||
+        r->text[TEXT_IDENTIFICATION].length > 200)
+        r->text[TEXT_IDENTIFICATION].length = 0; /* as p1.c demands */
+}
+
+static void take_values(struct input *in, struct reading *r)
+{
+    for (int n = take_byte(in); n > 0; n--) {
+        uint8_t q = take_byte(in);
+        reading_set(r, (enum quantity)(q % Q_N),
+                    (int64_t)(int32_t)take_u32(in) * (q >= Q_N ? 1000 : 1));
+    }
+}
+
+static void take_reading(struct input *in, struct reading *r)
+{
+    uint8_t what = take_byte(in);
+    reading_clear(r);
+    r->standard = what & IS_TIC ? STANDARD_TIC : STANDARD_P1;
+    r->phases = what & IS_SINGLE_PHASE ? 1 : 3;
+    r->object_errors = what & HAS_ERRORS ? 1 : 0;
+    r->received_s = take_time(in);
+    r->meter_time_s = take_time(in);
+    r->peak_time_s = take_time(in);
+    take_channels(in, r, what & IS_UNCORRECTED);
+    take_texts(in, r);
+    take_values(in, r);
 }
 
 static unsigned count(const char *text, char c)
@@ -36,24 +109,44 @@ static unsigned count(const char *text, char c)
     return n;
 }
 
+static void read_back(const char *written, size_t n, struct reading *r)
+{
+    static uint8_t buffer[P1_TELEGRAM_MAX];
+    static struct p1_stream stream;
+    enum p1_event event;
+    memset(&stream, 0, sizeof stream);
+    p1_init(&stream, r, buffer, sizeof buffer);
+    demand(p1_feed(&stream, (const uint8_t *)written, n, &event) <= n && event == P1_TELEGRAM);
+}
+
+/* What `a` says `b` says, too; it may have more, since what lacked for some damage does not any more. */
+static void demand_same(const struct reading *a, const struct reading *b)
+{
+    demand(a->meter_time_s == b->meter_time_s && a->peak_time_s == b->peak_time_s);
+    for (int q = 0; q < Q_N; q++)
+        if (reading_has(a, (enum quantity)q))
+            demand(reading_has(b, (enum quantity)q) && a->value[q] == b->value[q]);
+    for (int i = 0; i < READING_MBUS_N; i++)
+        demand(a->mbus[i].unit == b->mbus[i].unit && a->mbus[i].medium == b->mbus[i].medium &&
+               (a->mbus[i].unit == MBUS_UNIT_UNKNOWN || a->mbus[i].value == b->mbus[i].value));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct reading given, read;
-    static struct p1_stream stream;
-    static uint8_t buffer[P1_TELEGRAM_MAX];
-    static char written[P1_WRITE_MAX], telegram[1 << 15] = "/FUZ5";
-    enum p1_event event;
-    size_t taken = size < sizeof given ? size : sizeof given, texts = size - taken;
-    texts = texts < sizeof telegram - 5 ? texts : sizeof telegram - 5;
-    reading_clear(&given);
-    memcpy(&given, data, taken);
-    tame(&given);
-    memcpy(telegram + 5, data + taken, texts);
-    size_t n = p1_write(&given, 3600, (const uint8_t *)telegram, texts + 5, written);
+    static struct reading given, read, again;
+    static char written[P1_WRITE_MAX], twice[P1_WRITE_MAX], telegram[TELEGRAM_MAX] = BEGIN;
+    struct input in = {data, data + size};
+    take_reading(&in, &given);
+    size_t texts = (size_t)(in.end - in.p);
+    texts = texts < sizeof telegram - BEGIN_LEN ? texts : sizeof telegram - BEGIN_LEN;
+    if (texts)
+        memcpy(telegram + BEGIN_LEN, in.p, texts);
+    size_t n = p1_write(&given, WINTER_S, (const uint8_t *)telegram, texts + BEGIN_LEN, written);
     demand(n < P1_WRITE_MAX - 1 && strlen(written) == n);
     demand(count(written, '/') == 1 && count(written, '!') == 1);
-    memset(&stream, 0, sizeof stream);
-    p1_init(&stream, &read, buffer, sizeof buffer);
-    demand(p1_feed(&stream, (const uint8_t *)written, n, &event) <= n && event == P1_TELEGRAM);
+    read_back(written, n, &read);
+    size_t m = p1_write(&read, WINTER_S, (const uint8_t *)written, n, twice);
+    read_back(twice, m, &again);
+    demand_same(&read, &again);
     return 0;
 }

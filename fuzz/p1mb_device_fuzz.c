@@ -2,14 +2,14 @@
  * a good frame, lights and settings are possible ones, and what the bus runs with changes at a start only.
  *
  *   map and memory 1 | { what 1, n 1, n bytes } ...     what: 2 bits for the port or a start, 6 for the pause before
+ *
+ * The highest bit of the first byte lets the memory fail, the next one asks for right CRCs.
  */
-#include "core/crc16.h"
 #include "core/p1mb_device.h"
 
-#include "fuzz.h"
+#include "pieces.h"
 
-#include <string.h>
-
+enum { MEMORY_FAILS = 0x80, CRCS_ARE_RIGHT = 0x40 };
 enum { SECTOR_BYTES = 64, PAUSE_US = 40000, LONG_PAUSE_US = 36000000, LONGEST = 63, CHAR_US = 87 };
 
 enum what { TO_P1, TO_BUS, LINE_ERROR, START };
@@ -69,6 +69,8 @@ static void poll(void)
     const uint8_t *answer = p1mb_device_poll(&device, now_us, &n);
     check_answers(answer, n);
     const struct p1mb_leds leds = p1mb_device_leds(&device, now_us / 1000);
+    demand(!p1mb_device_is_due_within(&device, now_us, 0));
+    (void)p1mb_device_wants_reboot(&device);
     demand(leds.pwr == LIGHT_ON && leds.p1 <= LIGHT_BLINKING && leds.rs485 <= LIGHT_BLINKING);
 }
 
@@ -113,10 +115,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(memory, 0, sizeof memory);
     memory_fails = false;
     demand(p1mb_store_save(&flash, &first));
-    memory_fails = data[0] & 0x80;
+    memory_fails = data[0] & MEMORY_FAILS;
     now_us = 1000000;
     start();
-    for (data++, size--; size >= 2;) {
+    data = pieces_copy(data + 1, size - 1, data[0] & CRCS_ARE_RIGHT);
+    for (size--; size >= 2;) {
         size_t n = data[1] < size - 2 ? data[1] : size - 2;
         unsigned pause = data[0] >> 2;
         const struct p1mb_setup active = device.active;

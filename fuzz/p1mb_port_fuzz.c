@@ -1,11 +1,11 @@
 /* Bytes at a P1MB's P1 port, with pauses between them: the same happens whether they come one by one or at once, every
  * answer is a good frame, and no setup is kept that is not good.
  *
- *   { pause 1, n 1, n bytes } ...     pause: in 300 ms
+ *   { pause 1, n 1, n bytes } ...     pause: in 300 ms; the highest bit of the first asks for right CRCs
  */
 #include "core/p1mb_port.h"
 
-#include "fuzz.h"
+#include "pieces.h"
 
 enum { PAUSE_MS = 300, MAPS = 3 };
 
@@ -84,7 +84,7 @@ static void run(struct device *d, bool at_once, const uint8_t *data, size_t size
     p1mb_port_init(&d->port, &d->owner);
     while (size > 2) {
         size_t n = data[1] < size - 2 ? data[1] : size - 2;
-        d->now_ms += (int64_t)data[0] * PAUSE_MS;
+        d->now_ms += (int64_t)(data[0] & 0x7F) * PAUSE_MS;
         for (size_t at = 0; at < n; at += at_once ? n : 1)
             hear(d, data + 2 + at, at_once ? n : 1);
         data += 2 + n;
@@ -95,8 +95,9 @@ static void run(struct device *d, bool at_once, const uint8_t *data, size_t size
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct device whole, single;
-    run(&whole, true, data, size);
-    run(&single, false, data, size);
+    const uint8_t *pieces = pieces_copy(data, size, size && data[0] & REPAIRS);
+    run(&whole, true, pieces, size);
+    run(&single, false, pieces, size);
     demand(whole.happened == single.happened && whole.port.open == single.port.open);
     demand(whole.foreign <= single.foreign); /* less where a session was left in mid bytes */
     return 0;

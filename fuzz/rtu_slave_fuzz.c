@@ -1,22 +1,47 @@
 /* Bytes on an RS485 bus, with pauses between them: the answers are the same whether a driver hands over each byte or up
  * to three at once, less than the silence that ends a frame.
  *
- *   cuts 8 | { pause 1, n 1, n bytes } ...     pause: in 4 characters; none is shorter than an answer may be
+ *   cuts 6 | line 1 | what 1 | { pause 1, n 1, n bytes } ...
+ *
+ *   pause      in 4 characters; none is shorter than an answer may be.  Without bytes it says what happens instead
+ *   line       speed, parity, slack
+ *   what       whether each n bytes end with a right CRC, and whether the adapter hears itself
  */
 #include "core/rtu_slave.h"
 
-#include "fuzz.h"
+#include "pieces.h"
 
-#include <string.h>
-
-enum { CUTS = 8, UNIT = 16, SLACK_US = 300, PIECE_MAX = 3, PAUSE_MIN = 70 };
+enum { CUTS = 6, LINE = CUTS, WHAT, HEAD };
+enum {
+    UNIT = 16,
+    SLACK_US = 300,
+    TURNAROUND_US = 100000,
+    LATE_US = 1000000,
+    SETTLED_US = 10000000
+};
+enum { PIECE_MAX = 3, PAUSE_MIN = 70, POLLS_MAX = 64 };
+enum {
+    IS_ODD = 8,
+    HAS_SLACK = 16,
+    TAKES_TIME = 32,
+    IS_SWAPPED = 64
+};                                /* of LINE, beside three bits for the speed */
+enum { ECHOES = 1, IS_BUSY = 2 }; /* of WHAT, beside REPAIRS */
+enum { LINE_ERROR, SET, NO_POLL, BYTE_WITHOUT_POLL, EVENTS }; /* what a pause without bytes means */
 
 static const struct register_row rows[] = {
     {.address = 0, .source = FROM_FIXED, .type = REG_U32, .number = 20802, .title = "code"},
     {.address = 2, .source = FROM_SETTING, .type = REG_U16, .of = SETTING_ADDRESS, .title = "address"},
+    {.address = 4, .source = FROM_QUANTITY, .type = REG_U32, .of = Q_POWER_IMPORT},
+    {.address = 6, .source = FROM_SETTING, .type = REG_F32, .of = SETTING_BAUD_LOW},
+    {.address = 8, .source = FROM_SETTING, .type = REG_U16, .of = SETTING_BAUD_HIGH},
+    {.address = 9, .source = FROM_SETTING, .type = REG_U32, .of = SETTING_BAUD},
 };
 static const struct register_map map = {
-    .name = "fuzz", .title = "fuzz", .input = {.rows = rows, .count = 2}, .writes_many = true};
+    .name = "fuzz",
+    .title = "fuzz",
+    .input = {.rows = rows, .count = sizeof rows / sizeof rows[0]},
+    .writes_many = true};
 
 struct line {
     struct rtu_slave slave;
@@ -25,20 +50,28 @@ struct line {
     struct modbus_bank bank;
     int64_t now_us;
     uint32_t char_us, answers; /* answers: a digest of them and their times */
+    struct rtu_slave_settings settings;
+    bool echoes;
 };
 
-static void begin(struct line *l)
+static void begin(struct line *l, const uint8_t *head)
 {
     static const struct register_style style = {.order = WORD_ORDER_NORMAL};
-    const struct rtu_slave_settings settings = {
-        .address = UNIT, .baud = 9600, .even_parity = true, .slack_us = SLACK_US};
-    *l = (struct line){.device = {.serial = "1", .setting = {[SETTING_ADDRESS] = UNIT}}};
+    *l = (struct line){.settings = {.address = UNIT,
+                                    .baud = register_bauds[head[LINE] % REGISTER_BAUDS],
+                                    .even_parity = !(head[LINE] & IS_ODD),
+                                    .turnaround_us = head[LINE] & TAKES_TIME ? TURNAROUND_US : 0,
+                                    .slack_us = head[LINE] & HAS_SLACK ? SLACK_US : 0},
+                       .echoes = head[WHAT] & ECHOES,
+                       .device = {.serial = "1", .setting = {[SETTING_ADDRESS] = UNIT}}};
     demand(register_image_init(&l->image, &map, true));
     register_image_render(&l->image, NULL, &l->device, &style);
     l->bank =
         (struct modbus_bank){.image = &l->image, .id = {"v", "p", "1"}, .writable = &l->device};
-    l->char_us = rtu_characters_us(9600, true, 1);
-    rtu_slave_init(&l->slave, &settings, &l->bank);
+    l->bank.order = head[LINE] & IS_SWAPPED ? WORD_ORDER_SWAPPED : WORD_ORDER_NORMAL;
+    l->bank.refusal = head[WHAT] & IS_BUSY ? MODBUS_NO_ANSWER : MODBUS_OK;
+    l->char_us = rtu_characters_us(l->settings.baud, l->settings.even_parity, 1);
+    rtu_slave_init(&l->slave, &l->settings, &l->bank);
 }
 
 static void note_answer(struct line *l, const uint8_t *answer, size_t n)
@@ -54,13 +87,17 @@ static void pass(struct line *l, int64_t us)
     int64_t end_us = l->now_us + us, due_us;
     for (int polls = 0; (due_us = rtu_slave_due_us(&l->slave)) <= end_us; polls++) {
         size_t n;
-        demand(polls < 8);
+        demand(polls < POLLS_MAX);
         l->now_us = due_us > l->now_us ? due_us : l->now_us;
         const uint8_t *answer = rtu_slave_poll(&l->slave, l->now_us, &n);
         if (answer)
             note_answer(l, answer, n);
+        if (answer && l->echoes) {
+            l->now_us += (int64_t)n * l->char_us;
+            rtu_slave_bytes(&l->slave, answer, n, l->now_us);
+        }
     }
-    l->now_us = end_us;
+    l->now_us = end_us > l->now_us ? end_us : l->now_us;
 }
 
 /* Byte by byte, or some at once: each piece is there when its last byte is. */
@@ -76,28 +113,46 @@ static void hear(struct line *l, const uint8_t *bytes, size_t n, const uint8_t *
     }
 }
 
-static void run(struct line *l, const uint8_t *cuts, const uint8_t *data, size_t size)
+static void happen(struct line *l, int event)
 {
-    begin(l);
+    if (event == LINE_ERROR)
+        rtu_slave_line_error(&l->slave, l->now_us);
+    else if (event == SET)
+        rtu_slave_set(&l->slave, &l->settings);
+    else { /* the caller is held up: for an answer, or before it has seen the bytes */
+        pass(l, event == NO_POLL ? 4 * (int64_t)l->char_us : 0);
+        l->now_us += LATE_US;
+    }
+    if (event == BYTE_WITHOUT_POLL)
+        rtu_slave_bytes(&l->slave, (const uint8_t[]){0}, 1, l->now_us);
+}
+
+static void run(struct line *l, const uint8_t *head, const uint8_t *cuts, const uint8_t *data,
+                size_t size)
+{
+    begin(l, head);
     while (size > 2) {
         size_t n = data[1] < size - 2 ? data[1] : size - 2;
         if (data[0] >= PAUSE_MIN)
             pass(l, (int64_t)data[0] * l->char_us * 4);
+        if (n == 0)
+            happen(l, data[0] % EVENTS);
         hear(l, data + 2, n, cuts);
         data += 2 + n;
         size -= 2 + n;
     }
-    pass(l, 1000000);
+    pass(l, SETTLED_US);
     demand(rtu_slave_due_us(&l->slave) == RTU_NEVER);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct line whole, cut;
-    if (size < CUTS)
+    if (size < HEAD)
         return 0;
-    run(&whole, NULL, data + CUTS, size - CUTS);
-    run(&cut, data, data + CUTS, size - CUTS);
+    const uint8_t *pieces = pieces_copy(data + HEAD, size - HEAD, data[WHAT] & REPAIRS);
+    run(&whole, data, NULL, pieces, size - HEAD);
+    run(&cut, data, data, pieces, size - HEAD);
     demand(whole.answers == cut.answers);
     demand(memcmp(&whole.slave.counters, &cut.slave.counters, sizeof whole.slave.counters) == 0);
     return 0;
