@@ -67,10 +67,11 @@ void text_json_string(struct text_out *t, const char *string)
 
 size_t text_fitting(const char *text, size_t max)
 {
-    size_t length = strlen(text);
-    if (length <= max)
+    size_t length = 0;
+    while (length < max && text[length])
+        length++;
+    if (text[length] == 0)
         return length;
-    length = max;
     while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
         length--;
     return length;

@@ -157,6 +157,12 @@ static bool start_certificate(struct http *h, char error[static HTTP_ERROR_MAX])
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static bool is_known(void *context, const struct sockaddr_storage *address)
+{
+    struct http *h = context;
+    return throttle_is_known(&h->auth.throttle, address);
+}
+
 static struct http_door *open_door(struct http *h, bool secure, char error[static HTTP_ERROR_MAX])
 {
     struct MHD_OptionItem options[] = {
@@ -174,6 +180,7 @@ static struct http_door *open_door(struct http *h, bool secure, char error[stati
         .options = options,
         .flags = secure ? MHD_USE_TLS : 0,
         .handler = secure ? http_requests_secure : http_requests_plain,
+        .is_known = is_known,
         .context = h,
         .tls_context = &h->certificate};
     return http_door_open(h->loop, &settings, error);

@@ -170,7 +170,26 @@ static void cut(struct http_connection *c)
     http_door_kick(c->door);
 }
 
-/* A free place; where there is none, or this address has all it may, who idles longest gives up his. */
+static bool is_known(const struct http_door *d, const struct sockaddr_storage *address)
+{
+    return d->settings.is_known(d->settings.context, address);
+}
+
+/* The stranger who is longest at what he does, unless that is waiting for us: the library sees no end of those. */
+static struct http_connection *slowest_stranger(const struct http_door *d)
+{
+    struct http_connection *found = NULL;
+    for (int i = 0; i < HTTP_CONNECTIONS; i++) {
+        struct http_connection *c = &d->settings.places->list[i];
+        if (c->door && c->deadline_ms != INT64_MAX && !is_known(d, &c->address) &&
+            (!found || c->since_ms < found->since_ms))
+            found = c;
+    }
+    return found;
+}
+
+/* A free place; where there is none, or this address has all it may, who idles longest gives up his.  Strangers who
+ * fill the house with requests that do not end make room for who is known. */
 static struct http_connection *make_place(struct http_door *d,
                                           const struct sockaddr_storage *address)
 {
@@ -180,6 +199,8 @@ static struct http_connection *make_place(struct http_door *d,
     if (c)
         return c;
     struct http_connection *victim = idlest(places, crowded ? address : NULL, d->loop->now_ms);
+    if (!victim && !crowded && is_known(d, address))
+        victim = slowest_stranger(d);
     if (!victim)
         return NULL;
     struct http_door *other = victim->door;

@@ -49,7 +49,9 @@ struct http_door_settings {
     const struct MHD_OptionItem *options;
     unsigned flags; /* MHD_USE_TLS or 0 */
     MHD_AccessHandlerCallback handler;
-    void *context;     /* of the handler */
+    /* Did a right login come from there?  Then a stranger's place is his where there is no other. */
+    bool (*is_known)(void *context, const struct sockaddr_storage *address);
+    void *context;     /* of both */
     void *tls_context; /* gnutls_session_get_ptr() of a connection's session */
 };
 

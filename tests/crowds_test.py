@@ -167,6 +167,20 @@ class Slow(threading.Thread):
             self.ends.wait(0.2)
 
 
+def serves_me(one, source, seconds):
+    """How long each new connection took to be answered with the configuration; None: it was not."""
+    took, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        try:
+            with Https(one.server, one.login, source, seconds=5) as person:
+                took.append(time.monotonic() - begin if person.get(CONFIG).status == 200 else None)
+        except (Closed, OSError):
+            took.append(None)
+        time.sleep(0.2)
+    return took
+
+
 READ = bytes.fromhex("0001 0000 0006 01 03 8000 007d")
 HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
 ASK = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -201,6 +215,20 @@ def slow_ones(one):
         ("https", "never reads metrics"): {"more": page("/metrics"), "greedy": True, "source": OWNER},
         ("https", "never reads events"): {"first": page(LIVE), "source": OWNER},
     }
+
+
+def test_strangers_who_fill_the_house_make_room_for_the_owner(one, house):
+    """Heads that do not end, from more addresses than there are places for; the owner's browser connects anew each time."""
+    crowd = [Slow(one.server, "https", first=HEAD, more=b"a", source=f"127.4.0.{n}") for n in range(1, 14) for _ in range(8)]
+    for slow in crowd:
+        slow.start()
+    wait_until(lambda: metric(one.metrics(), "http_connections_refused_total") > 0, "a full house")
+    took = serves_me(one, OWNER, SLOW_S)
+    for slow in crowd:
+        slow.ends.set()
+    note("faults", "104 slow heads from 13 addresses: the owner, each time anew",
+         f"{sum(t is not None for t in took)} of {len(took)} times, slowest {1000 * max(t or 99 for t in took):.0f} ms")
+    assert len(took) > 3 and all(t is not None and t < 2 for t in took), took
 
 
 def test_slow_clients_at_every_door(one, house):

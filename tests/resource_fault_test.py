@@ -59,6 +59,8 @@ class House:
         wait_until(lambda: client.floats(0x8016, 1) == [self.telegram], "the telegram in the registers")
 
     def leave_broker(self):
+        """With nothing on its way: what was not acknowledged may have arrived, and counts as lost all the same."""
+        wait_until(lambda: self.mqtt()["Waiting"] == 0, "all acknowledged")
         self.gate.shut()
         self.server.wait_log("trying again")
 
