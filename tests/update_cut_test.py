@@ -15,7 +15,7 @@ import pytest
 from box_guest_kit import wait_until
 from slots_kit import IDENTITY, Releases, SlotBox, digest
 
-CUTS = int(os.environ.get("UPDATE_CUTS", "200" if os.environ.get("UPDATE_LONG") else "10"))
+CUTS = int(os.environ.get("UPDATE_CUTS", "200" if os.environ.get("UPDATE_LONG") else "6"))
 SEED = int(os.environ.get("UPDATE_SEED", random.randrange(1000000)))
 BOXES = 4  # side by side
 FOLLOW = "/usr/bin/tail -n 0 -F /run/gateway.err /run/rauc.out & "
