@@ -6,8 +6,9 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 # Warnings of the release build are errors, in continuous integration only.
 WERROR ?= $(if $(filter true,$(CI)),1,0)
-# Seconds for each target of `make fuzz`, and what tries them: libfuzzer or afl.
-SECONDS ?= 60
+# Seconds for each target of `make fuzz`, or of the whole `make soak-real`; what fuzzes: libfuzzer or afl.
+fuzz: SECONDS ?= 60
+soak-real: SECONDS ?= 7200
 ENGINE ?= libfuzzer
 # How many of each kind of fault `make faults` tries.
 FAULTS ?= all
@@ -159,7 +160,7 @@ soak: ## what takes hours told faster: outages, networks and meters that fail, c
 soak-real: ## faults at random on a whole house, in real time: SECONDS=7200, SEED= to have the same again
 	$(need_test)
 	$(call cmake,release,all)
-	SOAK_SECONDS=$(or $(SECONDS),7200) SOAK_SEED=$(or $(SEED),$(shell date +%s)) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/soak_test.py
+	SOAK_SECONDS=$(SECONDS) SOAK_SEED=$(or $(SEED),$(shell date +%s)) /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider tests/soak_test.py
 
 soak-firmware: firmware ## a day of telegrams and polls on the emulated P1MB: ten minutes
 	$(need_test)
