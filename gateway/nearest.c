@@ -18,10 +18,10 @@ static bool is_same_letter(char a, char b)
 }
 
 /* From the distances of some beginning of a word to each beginning of b, those of one letter more. */
-static void next_row(unsigned *row, char letter, const char *b)
+static void next_row(unsigned *row, char letter, const char *b, size_t length)
 {
     unsigned diagonal = row[0]++;
-    for (unsigned j = 1; b[j - 1]; j++) {
+    for (size_t j = 1; j <= length; j++) {
         unsigned changed = diagonal + !is_same_letter(letter, b[j - 1]);
         diagonal = row[j];
         row[j] = least(changed, least(row[j - 1], row[j]) + 1);
@@ -36,7 +36,7 @@ static unsigned distance(const char *a, const char *b)
     for (unsigned j = 0; j <= length; j++)
         row[j] = j;
     for (; *a; a++)
-        next_row(row, *a, b);
+        next_row(row, *a, b, length);
     return row[length];
 }
 
