@@ -70,7 +70,8 @@ def test_every_door_serves_at_its_socket(gateway):
 
 
 def test_one_that_is_not_used_refuses_at_once(gateway):
-    with connect(gateway[1]["unused"]) as nobody, pytest.raises(ConnectionResetError):
+    """Before connect() has returned, or after."""
+    with pytest.raises(ConnectionResetError), connect(gateway[1]["unused"]) as nobody:
         nobody.recv(1)
 
 
