@@ -61,11 +61,7 @@ static void try_broker(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1);
-    demand(text);
-    if (size)
-        memcpy(text, data, size);
-    text[size] = 0;
+    char *text = text_of_input(data, size);
     try_address(text);
     try_broker(text);
     free(text);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* libFuzzer's entry; every target defines it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,6 +15,17 @@ static inline void demand(bool condition)
 {
     if (!condition)
         abort();
+}
+
+/* The input as a text with a NUL behind it, in memory that ends there; the caller frees it. */
+static inline char *text_of_input(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    demand(text != NULL);
+    if (size)
+        memcpy(text, data, size);
+    text[size] = 0;
+    return text;
 }
 
 /* FNV-1a, continued. */

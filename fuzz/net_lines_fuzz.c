@@ -48,11 +48,7 @@ static void try_reply(const uint8_t *data, size_t size, sa_family_t family)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *line = malloc(size + 1);
-    demand(line);
-    if (size)
-        memcpy(line, data, size);
-    line[size] = 0;
+    char *line = text_of_input(data, size);
     try_lines(line);
     try_reply(data, size, AF_INET);
     try_reply(data, size, AF_INET6);

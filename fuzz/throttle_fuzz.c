@@ -81,11 +81,7 @@ static void demand_kept(const struct throttle *t, int64_t now_ms)
 static void try_text(const uint8_t *data, size_t size, int64_t now_ms)
 {
     static struct throttle t;
-    char *text = malloc(size + 1);
-    demand(text);
-    if (size)
-        memcpy(text, data, size);
-    text[size] = 0;
+    char *text = text_of_input(data, size);
     throttle_init(&t);
     (void)throttle_read(&t, now_ms, text);
     for (int i = 0; i < THROTTLE_ADDRESSES; i++)

@@ -40,10 +40,7 @@ static void try_answer(const char *line, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *line = malloc(size + 1);
-    demand(line);
-    memcpy(line, data, size);
-    line[size] = 0;
+    char *line = text_of_input(data, size);
     try_request(line, size);
     try_answer(line, size);
     free(line);

@@ -100,11 +100,7 @@ static void try_release(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1);
-    demand(text);
-    if (size)
-        memcpy(text, data, size);
-    text[size] = 0;
+    char *text = text_of_input(data, size);
     try_release(text);
     if (size && data[0] == '{')
         try_record(data, size);

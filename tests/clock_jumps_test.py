@@ -1,7 +1,6 @@
 """Clocks that jump while everything runs: that of the machine, ahead, back, to 1970 and over 2038, a sleep of the
 machine, and that of the meter.  With SOAK=1 each state lasts longer than all that looks at the time of day."""
 import calendar
-import json
 import os
 import threading
 import time
@@ -10,7 +9,7 @@ import pytest
 
 from fake_clock import FakeClock, needs_faketime
 from figures import note
-from harness import Gate, floats, marked, p1, tic_frame, tic_group, wait_until
+from harness import Gate, eager_state, floats, marked, p1, tic_frame, tic_group, wait_until
 from page_kit import CONFIG, STATUS, fixture_box  # noqa: F401
 from pki import DAY, HERE, HOUR, YEAR, Authority, TlsBroker, openssl
 
@@ -70,11 +69,7 @@ def fixture_tls_broker(tmp_path):
 
 @pytest.fixture(name="state")
 def fixture_state(tmp_path):
-    """A state folder whose settings send what waited as fast as they may."""
-    folder = tmp_path / "state"
-    folder.mkdir(mode=0o700)
-    (folder / "config.json").write_text(json.dumps({"Version": 1, "Settings": {"MQTT": {"LateRate": 1000}}}))
-    return folder
+    return eager_state(tmp_path / "state")
 
 
 def shown_w(charger):

@@ -366,6 +366,13 @@ def floats(data, order="swapped"):
     return list(struct.unpack(f">{len(data) // 4}f", data))
 
 
+def eager_state(folder):
+    """A state folder whose settings send what waited as fast as they may."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"Version": 1, "Settings": {"MQTT": {"LateRate": 1000}}}))
+    return folder
+
+
 FORK = multiprocessing.get_context("fork")
 
 

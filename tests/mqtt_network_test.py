@@ -1,10 +1,8 @@
 """MQTT over networks that fail: a mute name server, a slow line, a link that goes and comes, a cluster that loses a
 node.  In namespaces of its own, so that needs root."""
 import contextlib
-import json
 import multiprocessing
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -14,7 +12,7 @@ import time
 import pytest
 
 from figures import note
-from harness import LIBC, Gate, Process, Subscriber, free_port, wait_until
+from harness import LIBC, Gate, Process, Subscriber, eager_state, free_port, run_delay, wait_until
 from mqtt_store_test import LATE, LIVE, SOAK, House, assert_as_quick, in_order, measured
 from name_server import NXDOMAIN, SERVFAIL, NameServer
 
@@ -43,15 +41,7 @@ def net_of_our_own():
 
 @pytest.fixture
 def state(tmp_path):
-    folder = tmp_path / "state"
-    folder.mkdir(mode=0o700)
-    (folder / "config.json").write_text(json.dumps({"Version": 1, "Settings": {"MQTT": {"LateRate": 1000}}}))
-    return folder
-
-
-def queued_s(path):
-    """How long a thread has waited for a processor so far."""
-    return int(pathlib.Path(path).read_text().split()[1]) / 1e9
+    return eager_state(tmp_path / "state")
 
 
 class Watchman:
@@ -75,10 +65,10 @@ class Watchman:
         assert len(self.waits_ms) > 10
 
     def ask(self, server, client):
-        clocks = f"/proc/{server.pid}/task/{server.pid}/schedstat", "/proc/self/schedstat"
-        begin, queued = time.monotonic(), sum(map(queued_s, clocks))
+        clocks = f"/proc/{server.pid}/task/{server.pid}", "/proc/self"
+        begin, queued = time.monotonic(), sum(map(run_delay, clocks))
         client.ask(3, 0x8016, 2)
-        self.waits_ms.append(1000 * (time.monotonic() - begin - (sum(map(queued_s, clocks)) - queued)))
+        self.waits_ms.append(1000 * (time.monotonic() - begin - (sum(map(run_delay, clocks)) - queued)))
 
     def run(self, end):
         both = [(server, server.client()) for server in self.servers]

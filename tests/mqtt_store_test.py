@@ -10,7 +10,7 @@ import time
 import pytest
 
 from figures import note
-from harness import Client, Gate, free_port, marked, wait_until
+from harness import Client, Gate, eager_state, free_port, marked, wait_until
 
 SOAK = bool(os.environ.get("SOAK"))
 HOURS_6 = 21600
@@ -19,11 +19,7 @@ LIVE, LATE = "data/power_instant", "data/power_instant_late"
 
 @pytest.fixture
 def state(tmp_path):
-    """A state folder whose settings send what waited as fast as they may."""
-    folder = tmp_path / "state"
-    folder.mkdir(mode=0o700)
-    (folder / "config.json").write_text(json.dumps({"Version": 1, "Settings": {"MQTT": {"LateRate": 1000}}}))
-    return folder
+    return eager_state(tmp_path / "state")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ settings_test. FAULTS=all also waits for what is tried again each half minute, o
 """
 import contextlib
 import errno
-import json
 import os
 import pathlib
 import resource
@@ -19,10 +18,10 @@ import pytest
 from crash.kit import allow_tracing
 from faults.memory import ALL
 from figures import note
-from harness import LIBC, Gate, marked, wait_until
+from harness import LIBC, Gate, eager_state, marked, wait_until
 from https_client import door
 from page_kit import CONFIG, FIRMWARE, Events, assert_problem, fixture_box, fixture_metered, needs_root  # noqa: F401
-from rauc_kit import TOOLS, Downloads, fixture_rauc  # noqa: F401
+from rauc_kit import TOOLS, fixture_downloads, fixture_rauc  # noqa: F401
 from settings_test import fixture_small_disk  # noqa: F401
 
 LIVE, LATE = "data/power_instant", "data/power_instant_late"
@@ -39,8 +38,7 @@ class House:
     def __init__(self, folder, meter, metered, broker, subscriber, *options, **how):
         self.meter, self.gate, self.telegram = meter, Gate(broker.port), 0
         self.watch = subscriber(broker)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"Version": 1, "Settings": {"MQTT": {"LateRate": 1000}}}))
+        eager_state(folder)
         self.box = metered("--stale-after", "3600", "--mqtt", self.gate.url, *options, **how)
         self.server = self.box.server
         self.send()
@@ -107,13 +105,6 @@ def pending(*ports):
                 one.setblocking(False)
                 assert one.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS)
         yield
-
-
-@pytest.fixture(name="downloads", scope="module")
-def fixture_downloads(tmp_path_factory):
-    one = Downloads(tmp_path_factory.mktemp("downloads"))
-    yield one
-    one.close()
 
 
 def fetch(house, downloads):
