@@ -139,20 +139,34 @@ static int count_address(const struct http_places *places, const struct sockaddr
     return n;
 }
 
+/* Why somebody may lose his place. */
+typedef bool may_go(const struct http_door *d, const struct http_connection *c);
+
 /* A browser that finds a connection closed on which it waits for nothing opens another without a word. */
-static bool may_go(const struct http_connection *c, int64_t now_ms)
+static bool idles(const struct http_door *d, const struct http_connection *c)
 {
-    return c->door && !c->busy && (c->served || now_ms - c->since_ms > HTTP_EVICTABLE_MS);
+    return !c->busy && (c->served || d->loop->now_ms - c->since_ms > HTTP_EVICTABLE_MS);
 }
 
-/* Who idles longest: of one address, or of all (NULL). */
-static struct http_connection *idlest(struct http_places *places,
-                                      const struct sockaddr_storage *address, int64_t now_ms)
+static bool is_known(const struct http_door *d, const struct sockaddr_storage *address)
+{
+    return d->settings.is_known(d->settings.context, address);
+}
+
+/* Unless he waits for us: the library sees no end of those. */
+static bool is_slow_stranger(const struct http_door *d, const struct http_connection *c)
+{
+    return c->deadline_ms != INT64_MAX && !is_known(d, &c->address);
+}
+
+/* Of those who may go who is longest at what he does: of one address, or of all (NULL). */
+static struct http_connection *longest(const struct http_door *d, may_go *may,
+                                       const struct sockaddr_storage *address)
 {
     struct http_connection *found = NULL;
     for (int i = 0; i < HTTP_CONNECTIONS; i++) {
-        struct http_connection *c = &places->list[i];
-        if (may_go(c, now_ms) && (!address || address_same_host(&c->address, address)) &&
+        struct http_connection *c = &d->settings.places->list[i];
+        if (c->door && may(d, c) && (!address || address_same_host(&c->address, address)) &&
             (!found || c->since_ms < found->since_ms))
             found = c;
     }
@@ -170,24 +184,6 @@ static void cut(struct http_connection *c)
     http_door_kick(c->door);
 }
 
-static bool is_known(const struct http_door *d, const struct sockaddr_storage *address)
-{
-    return d->settings.is_known(d->settings.context, address);
-}
-
-/* The stranger who is longest at what he does, unless that is waiting for us: the library sees no end of those. */
-static struct http_connection *slowest_stranger(const struct http_door *d)
-{
-    struct http_connection *found = NULL;
-    for (int i = 0; i < HTTP_CONNECTIONS; i++) {
-        struct http_connection *c = &d->settings.places->list[i];
-        if (c->door && c->deadline_ms != INT64_MAX && !is_known(d, &c->address) &&
-            (!found || c->since_ms < found->since_ms))
-            found = c;
-    }
-    return found;
-}
-
 /* A free place; where there is none, or this address has all it may, who idles longest gives up his.  Strangers who
  * fill the house with requests that do not end make room for who is known. */
 static struct http_connection *make_place(struct http_door *d,
@@ -198,9 +194,9 @@ static struct http_connection *make_place(struct http_door *d,
     struct http_connection *c = crowded ? NULL : free_place(places);
     if (c)
         return c;
-    struct http_connection *victim = idlest(places, crowded ? address : NULL, d->loop->now_ms);
+    struct http_connection *victim = longest(d, idles, crowded ? address : NULL);
     if (!victim && !crowded && is_known(d, address))
-        victim = slowest_stranger(d);
+        victim = longest(d, is_slow_stranger, NULL);
     if (!victim)
         return NULL;
     struct http_door *other = victim->door;
