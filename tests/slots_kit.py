@@ -5,6 +5,7 @@ or starts, and the real gateway, D-Bus and RAUC.
     box = SlotBox(folder / "box", maker, maker.release("0.1.0"))
     box.on(), box.wait_up(), box.firmware()
     box.install(maker.release("0.2.0"))     # by upload, until it asks for its restart
+    box.photograph(folder / "now")          # the disks as they would be if the power went now
     box.cut()                               # the power goes; the data disk is looked at
     box.on()
 
@@ -33,6 +34,7 @@ LOGIND = os.environ.get("REBOOTS_ON_BUS", str(SOURCES / "build" / "tests" / "reb
 EDITENV = SOURCES / "packaging" / "image" / "overlay" / "usr" / "lib" / "smart-connect" / "image" / "bin"
 TOOLS = ("rauc", "grub-editenv", "dbus-daemon", "setpriv", "mksquashfs", "openssl", "mkfs.ext4", "e2fsck", "debugfs", "curl")
 MODULES = ("virtio_blk", "ext4", "loop", "dm_mod", "dm_verity", "squashfs")
+ATTEMPTS = 3  # of a slot, to start a system that proves itself
 SLOT_SIZE, CONTENT_SIZE, DATA_SIZE = 12 << 20, 4 << 20, 64 << 20
 ADDRESS, FIRMWARE = "127.0.0.1:8443", "/api/v1/firmware"
 IDENTITY = ("serial", "login", "label", "device.key", "device.crt", "web.key", "web.crt")
@@ -95,15 +97,50 @@ def make_disk(path, size, tree):
     tool("mkfs.ext4", "-q", "-F", "-d", tree, path)
 
 
+class Disks:
+    """Of a box without power: two slots, and what lasts."""
+
+    def __init__(self, folder):
+        self.folder, self.paths = folder, {name: folder / f"{name}.disk" for name in ("A", "B", "data")}
+
+    def copy(self, folder):
+        folder.mkdir()
+        tool("cp", "--sparse=always", *self.paths.values(), folder)
+        return Disks(folder)
+
+    def mend(self):
+        """The file system must be whole once its journal is replayed."""
+        for option, good in (("-fp", (0, 1)), ("-fn", (0,))):
+            done = subprocess.run(["e2fsck", option, self.paths["data"]], capture_output=True, text=True, check=False)
+            assert done.returncode in good, done
+
+    def kept(self):
+        """The files of the data disk: path -> bytes."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            tool("debugfs", "-R", f"rdump / {out}", self.paths["data"])
+            out = pathlib.Path(out)
+            return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def digest(self, slot):
+        """Of what fills a slot."""
+        return digest(self.paths[slot])
+
+
+def chosen(grubenv):
+    """The slot that the boot loader would start, as packaging/image/grub.cfg and guest/slots_start choose it."""
+    said = dict(line.split("=", 1) for line in grubenv.decode().splitlines() if "=" in line)
+    whole = [slot for slot in said["ORDER"].split() if said[f"{slot}_OK"] == "1"]
+    return next((slot for slot in whole if int(said[f"{slot}_TRY"]) < ATTEMPTS), whole[0])
+
+
 class SlotBox:
     """`release` is in slot A; nothing is in B.  The user has changed a setting."""
 
     def __init__(self, folder, releases, release):
         folder.mkdir()
-        self.folder, self.guest = folder, None
-        self.disks = {name: folder / f"{name}.disk" for name in ("A", "B", "data")}
-        self.disks["A"].write_bytes(release.image.read_bytes())
-        with open(self.disks["B"], "wb") as disk:
+        self.folder, self.guest, self.disks = folder, None, Disks(folder)
+        self.disks.paths["A"].write_bytes(release.image.read_bytes())
+        with open(self.disks.paths["B"], "wb") as disk:
             disk.truncate(SLOT_SIZE)
         self.make_data(folder / "tree")
         (folder / "system.conf").write_text(SYSTEM.format(keyring=releases.keyring, bootloader=BOOTLOADER) + SLOTS)
@@ -123,7 +160,7 @@ class SlotBox:
             answer = user.request("PATCH", "/api/v1/config", json.dumps(SETTINGS).encode())
         assert answer.status == 200, answer
         server.stop()
-        make_disk(self.disks["data"], DATA_SIZE, tree)
+        make_disk(self.disks.paths["data"], DATA_SIZE, tree)
 
     # --- power ---------------------------------------------------------------------------------
 
@@ -133,7 +170,7 @@ class SlotBox:
         boot = self.folder / "boot"
         shutil.rmtree(boot, ignore_errors=True)
         boot.mkdir()
-        self.guest = BoxGuest(boot, MODULES, self.disks.values())
+        self.guest = BoxGuest(boot, MODULES, self.disks.paths.values())
         self.guest.shell("mkdir -p /data /slot")
         self.say(shlex.join([str(RECIPE / "slots_start"), str(self.folder), *([proven.name] if proven else [])]))
         return tuple(word.decode() for word in self.heard(r"slot (\w) (\S+)\n").groups())
@@ -142,14 +179,20 @@ class SlotBox:
         self.heard(r"up \w\n(?s:.*)exit 0")
 
     def cut(self):
-        """The power goes.  What the guest has written is in its disks, that is, in our page cache; what it has not is lost.
-        The file system must be whole once its journal is replayed."""
+        """The power goes.  What the guest has written is in its disks, that is, in our page cache; what it has not is lost."""
         self.guest.end(signal.SIGKILL)
         self.guest.off()
         self.guest = None
-        for option, good in (("-fp", (0, 1)), ("-fn", (0,))):
-            done = subprocess.run(["e2fsck", option, self.disks["data"]], capture_output=True, text=True, check=False)
-            assert done.returncode in good, done
+        self.disks.mend()
+
+    def photograph(self, folder):
+        """Disks as a cut would leave them at this moment; the box, which stands still for it, goes on."""
+        self.guest.popen.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.guest.pid, os.WSTOPPED)
+        try:
+            return self.disks.copy(folder)
+        finally:
+            self.guest.popen.send_signal(signal.SIGCONT)
 
     # --- asked ---------------------------------------------------------------------------------
 
@@ -164,7 +207,8 @@ class SlotBox:
         return shlex.join(["curl", "-sSk", "-u", f"user:{self.login}", *options, f"https://{ADDRESS}{path}"])
 
     def ask(self, path):
-        return json.loads(self.guest.shell(self.curl(path=path)))
+        """A machine that is busy with others may be too slow for a handshake."""
+        return json.loads(self.guest.shell(self.curl("--retry", "3", "--retry-all-errors", path=path)))
 
     def firmware(self):
         """What the API says of updates, once RAUC has told of its slots."""
@@ -182,12 +226,3 @@ class SlotBox:
 
     def log(self):
         return self.guest.said("gateway.err")
-
-    # --- the disks, while the power is off -----------------------------------------------------
-
-    def kept(self):
-        """The files of the data disk: path -> bytes."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as out:
-            tool("debugfs", "-R", f"rdump / {out}", self.disks["data"])
-            out = pathlib.Path(out)
-            return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}

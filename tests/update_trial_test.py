@@ -7,9 +7,8 @@ import time
 import pytest
 
 from box_guest_kit import wait_until
-from slots_kit import IDENTITY, Releases, SlotBox
+from slots_kit import ATTEMPTS, IDENTITY, Releases, SlotBox
 
-ATTEMPTS = 3
 DEAD_METER = "tcp:127.0.0.1:9"
 NEWER = """ sed -i 's/"Version": 1,/"Version": 99,/; s/normal/sideways/' /data/state/config.json """
 """As a program of tomorrow would leave the settings: none of today can read them."""
@@ -29,7 +28,7 @@ class Story:
         self.releases = Releases(folder)
         self.old, self.new = self.releases.release("0.1.0"), self.releases.release("0.2.0", **files)
         self.box = SlotBox(folder / "box", self.releases, self.old)
-        self.first = self.box.kept()
+        self.first = self.box.disks.kept()
 
     def start(self, slot, release):
         assert self.box.on(self.old) == (slot, release.name)
@@ -44,7 +43,7 @@ class Story:
 
     def assert_as_before(self):
         """While the power is off."""
-        kept = self.box.kept()
+        kept = self.box.disks.kept()
         for name in (*IDENTITY, "config.json"):
             assert kept[f"state/{name}"] == self.first[f"state/{name}"], name
         return kept
