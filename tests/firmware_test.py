@@ -24,7 +24,7 @@ POWER = 0x0034  # of the SDM630
 SLOW = BAUDS[0]  # where pauses may be longest
 SILENT, GOOD, DAMAGED = range(3)
 TARGET_SILENT = 0x0B
-HOURS = float(os.environ.get("SOAK_HOURS", "0.5"))
+HOURS = float(os.environ.get("SOAK_HOURS", "0.2"))
 P1MB_CONFIG = os.environ.get("P1MB_CONFIG", str(SOURCES / "build" / "p1mb-config"))
 STACK_MARGIN = 256  # bytes that nothing here may reach
 
@@ -202,7 +202,7 @@ def test_the_bus_is_driven_while_it_answers_and_no_longer(board):
                 return True
         return False
     assert not board.drives()
-    wait_until(is_seen, "the driver is on")
+    wait_until(is_seen, "the driver is on", 60)
     wait_until(lambda: not board.drives(), "the driver is off")
     assert len(board.bus.hear(lambda data: len(data) == 255, 1)) == 255, "all has been said by then"
 
