@@ -34,7 +34,7 @@ need_build = $(call need,run,gcc cmake ninja pkg-config,$(libraries))
 need_test = $(call need,test,gcc cmake ninja pkg-config python3 mosquitto mbpoll clang \
 	arm-none-eabi-gcc qemu-system-arm clang-format clang-tidy cppcheck chromedriver openssl curl strace,$(libraries) cmocka)
 
-# Where the tests of the release write down which bad inputs they have shown.
+# Where tests write down which bad inputs they have shown.
 bad_inputs = build/bad-inputs
 
 need_image = mmdebstrap fakeroot mkfs.ext4 debugfs mkfs.vfat mcopy sfdisk openssl rauc mksquashfs grub-editenv
@@ -58,18 +58,19 @@ run: build ## try it: a simulated meter, a broker and a live view; Ctrl-C ends i
 	$(call need,run,mosquitto)
 	tools/demo
 
-test: ## all tests, then again with sanitizers, then a short fuzzing
+test: ## all tests: what is shipped as it is, all else with sanitizers; then a short fuzzing
 	$(need_test)
 	rm -rf "$(bad_inputs)"
 	$(call cmake,release,all,-DWERROR=$(WERROR))
-	$(call ctest,release) -LE 'box|image|update'
-	$(call ctest,release) -L box
-	$(call ctest,release) -L update
-	$(MAKE) bad-inputs
-	$(call cmake,asan,all)
+	$(call ctest,release) -L 'shipped|style|build|box|update' -LE long
 	$(call ctest,asan)
-	$(call cmake,fuzz,all)
 	$(call ctest,fuzz)
+	$(MAKE) bad-inputs
+
+sanitized: ## build what `make test` tries with sanitizers: programs, unit tests, fuzz targets
+	$(need_test)
+	$(call cmake,asan,all,-DWERROR=$(WERROR))
+	$(call cmake,fuzz,fuzz)
 
 bad-inputs: ## which inputs of tests/bad_inputs.csv the last `make test` has shown to be met as they should be
 	/usr/bin/python3 -B tests/bad_inputs.py "$(bad_inputs)"
