@@ -21,19 +21,27 @@ static const struct {
     {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 };
 
-void http_add_fields(struct http_request *r, struct MHD_Response *answer, const char *type,
+void http_add_field(struct MHD_Response **answer, const char *name, const char *value)
+{
+    if (!*answer || MHD_add_response_header(*answer, name, value) == MHD_YES)
+        return;
+    MHD_destroy_response(*answer);
+    *answer = NULL;
+}
+
+void http_add_fields(struct http_request *r, struct MHD_Response **answer, const char *type,
                      const char *cache)
 {
     for (size_t i = 0; i < sizeof common_fields / sizeof common_fields[0]; i++)
-        MHD_add_response_header(answer, common_fields[i].name, common_fields[i].value);
-    MHD_add_response_header(answer, "Content-Type", type);
-    MHD_add_response_header(answer, "Cache-Control", cache);
+        http_add_field(answer, common_fields[i].name, common_fields[i].value);
+    http_add_field(answer, "Content-Type", type);
+    http_add_field(answer, "Cache-Control", cache);
     if (r->secure) { /* browsers complain about these where there is no TLS */
-        MHD_add_response_header(answer, "Cross-Origin-Opener-Policy", "same-origin");
-        MHD_add_response_header(answer, "Strict-Transport-Security", "max-age=31536000");
+        http_add_field(answer, "Cross-Origin-Opener-Policy", "same-origin");
+        http_add_field(answer, "Strict-Transport-Security", "max-age=31536000");
     }
     if (r->close_after)
-        MHD_add_response_header(answer, "Connection", "close");
+        http_add_field(answer, "Connection", "close");
 }
 
 void http_wake(struct http_request *r)
@@ -63,11 +71,9 @@ static void answer_bytes(struct http_request *r, unsigned status, const char *ty
                          const void *bytes, size_t length, const char *etag)
 {
     struct MHD_Response *answer = copy_of(bytes, length);
-    if (answer) {
-        http_add_fields(r, answer, type, "no-store");
-        if (etag)
-            MHD_add_response_header(answer, "ETag", etag);
-    }
+    http_add_fields(r, &answer, type, "no-store");
+    if (etag)
+        http_add_field(&answer, "ETag", etag);
     http_give(r, status, answer);
 }
 
@@ -95,13 +101,11 @@ void http_answer_static(struct http_request *r, const char *type, const void *by
     bool unchanged = known && http_head_etag_matches(known, etag, true);
     struct MHD_Response *answer = MHD_create_response_from_buffer(
         unchanged ? 0 : length, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT);
-    if (answer) {
-        http_add_fields(r, answer, type, "no-cache");
-        MHD_add_response_header(answer, "ETag", etag);
-        MHD_add_response_header(answer, "Vary", "Accept-Encoding");
-        if (encoding)
-            MHD_add_response_header(answer, "Content-Encoding", encoding);
-    }
+    http_add_fields(r, &answer, type, "no-cache");
+    http_add_field(&answer, "ETag", etag);
+    http_add_field(&answer, "Vary", "Accept-Encoding");
+    if (encoding)
+        http_add_field(&answer, "Content-Encoding", encoding);
     http_give(r, unchanged ? 304 : 200, answer);
 }
 
@@ -124,15 +128,13 @@ static void answer_problem(struct http_request *r, unsigned status, const char *
     struct MHD_Response *answer = text ? copy_of(text, strlen(text)) : NULL;
     json_decref(json);
     free(text);
-    if (answer) {
-        http_add_fields(r, answer, "application/problem+json", "no-store");
-        snprintf(seconds, sizeof seconds, "%lld", (long long)retry_after_s);
-        if (retry_after_s > 0)
-            MHD_add_response_header(answer, "Retry-After", seconds);
-        if (status == 401)
-            MHD_add_response_header(answer, "WWW-Authenticate",
-                                    "Basic realm=\"Smart Connect\", charset=\"UTF-8\"");
-    }
+    http_add_fields(r, &answer, "application/problem+json", "no-store");
+    snprintf(seconds, sizeof seconds, "%lld", (long long)retry_after_s);
+    if (retry_after_s > 0)
+        http_add_field(&answer, "Retry-After", seconds);
+    if (status == 401)
+        http_add_field(&answer, "WWW-Authenticate",
+                       "Basic realm=\"Smart Connect\", charset=\"UTF-8\"");
     http_give(r, status, answer);
 }
 
@@ -154,8 +156,7 @@ void http_answer_wrong_method(struct http_request *r, unsigned methods)
              methods & HTTP_PATCH ? ", PATCH" : "",
              methods & HTTP_POST ? (methods & HTTP_GET ? ", POST" : "POST") : "");
     http_answer_problem(r, 405, "this address does not know that method; see Allow", NULL);
-    if (r->answer)
-        MHD_add_response_header(r->answer, "Allow", allow);
+    http_add_field(&r->answer, "Allow", allow);
 }
 
 json_t *http_body_json(struct http_request *r)

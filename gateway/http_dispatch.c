@@ -185,8 +185,7 @@ static void answer_redirect(struct http_request *r, const char *base)
     char location[160];
     snprintf(location, sizeof location, "%s%s", base, r->path);
     http_answer_problem(r, 308, "the secure door is at Location", NULL);
-    if (r->answer)
-        MHD_add_response_header(r->answer, "Location", location);
+    http_add_field(&r->answer, "Location", location);
 }
 
 static bool lies_behind_the_secure_door(const struct http_request *r)

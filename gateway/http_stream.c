@@ -99,6 +99,8 @@ bool http_answer_stream(struct http_request *r, struct http_stream *s)
         s->text ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, s,
                                                     NULL)
                 : NULL;
+    r->close_after = true;
+    http_add_fields(r, &answer, "text/event-stream", "no-store");
     if (!answer) {
         free(s->text);
         http_answer_wait(r, 503, "out of memory", 10);
@@ -106,8 +108,6 @@ bool http_answer_stream(struct http_request *r, struct http_stream *s)
     }
     watch_peer(s);
     r->stream = s;
-    r->close_after = true;
-    http_add_fields(r, answer, "text/event-stream", "no-store");
     s->holds = true;
     session_begin_stream(&r->http->session);
     http_give(r, 200, answer);

@@ -30,7 +30,7 @@ from https_client import Closed as HttpsClosed
 from https_client import Https, login_of, serve
 from mqtt_commands_test import Boss, request
 from p1mb_config_test import PATIENT, config, device  # noqa: F401
-from page_kit import CONFIG, FIRMWARE, LIVE, RESET, STATUS, document, strangers
+from page_kit import CONFIG, FIRMWARE, LIVE, RESET, STATUS, assert_fields, document, strangers
 from pki import HERE, Authority, TlsBroker
 
 LATE, LIVE_TOPIC = "data/power_instant_late", "data/power_instant"
@@ -169,6 +169,7 @@ def get(path):
     """What is answered is whole."""
     def act(short):
         answer = short.user.get(path)
+        assert_fields(answer)
         if path in (STATUS, CONFIG):
             document().judge(path, "GET", answer)
         return answer.status
