@@ -296,7 +296,8 @@ def trial(short, phase, first, last):
     if not short.is_alive():
         result = judge_end(short.memory, short.server, what)
         short.ended[result] += 1
-        short.meter.hang_up()
+        if short.meter.peer:
+            short.meter.hang_up()
         short.start()
     if not short.meter.peer:
         short.meter.accept()

@@ -58,7 +58,8 @@ class House:
 
     def leave_broker(self):
         """With nothing on its way: what was not acknowledged may have arrived, and counts as lost all the same."""
-        wait_until(lambda: self.mqtt()["Waiting"] == 0, "all acknowledged")
+        wait_until(lambda: len(self.arrived()) == self.telegram and
+                   self.box.state()["Counters"]["mqtt_send_pass"] >= len(self.watch.messages), "all acknowledged")
         self.gate.shut()
         self.server.wait_log("trying again")
 
