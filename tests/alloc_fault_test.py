@@ -150,7 +150,8 @@ def cold(short):
 
 
 def cut(short):
-    """The meter's line."""
+    """The meter's line, on which something was said: after one that stayed silent the next attempt comes later."""
+    telegram(short)
     times = len(short.server.log("closed the connection"))
     short.meter.hang_up()
     short.server.wait_log("closed the connection", times + 1)
