@@ -376,9 +376,17 @@ def eager_state(folder):
 FORK = multiprocessing.get_context("fork")
 
 
-def run_delay(task):
-    """Seconds a thread was ready to run and had no processor: no fault of its own."""
-    return int(pathlib.Path(f"{task}/schedstat").read_text().split()[1]) / 1e9
+def run_delay(*tasks):
+    """Seconds that threads were ready to run and had no processor: no fault of theirs."""
+    return sum(int(pathlib.Path(f"{task}/schedstat").read_text().split()[1]) for task in tasks) / 1e9
+
+
+def waited_s(server, ask):
+    """For how long a gateway's loop let us wait, but for what the machine took from it or from us."""
+    tasks = f"/proc/{server.pid}/task/{server.pid}", "/proc/self"
+    before, begin = run_delay(*tasks), time.monotonic()
+    ask()
+    return time.monotonic() - begin - (run_delay(*tasks) - before)
 
 
 class Charger:
@@ -390,13 +398,9 @@ class Charger:
         self.process.start()
 
     def poll(self, server, where):
-        tasks = f"/proc/{server.pid}/task/{server.pid}", "/proc/self"
         with server.client(**where) as client:
             while True:
-                before, begin = sum(map(run_delay, tasks)), time.monotonic()
-                client.registers(0x8016, 2)
-                took = time.monotonic() - begin
-                self.worst_s.value = max(self.worst_s.value, took - (sum(map(run_delay, tasks)) - before))
+                self.worst_s.value = max(self.worst_s.value, waited_s(server, lambda: client.registers(0x8016, 2)))
                 self.polls.value += 1
                 time.sleep(0.005)
 

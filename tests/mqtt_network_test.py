@@ -12,7 +12,7 @@ import time
 import pytest
 
 from figures import note
-from harness import LIBC, Gate, Process, Subscriber, eager_state, free_port, run_delay, wait_until
+from harness import LIBC, Gate, Process, Subscriber, eager_state, free_port, wait_until, waited_s
 from mqtt_store_test import LATE, LIVE, SOAK, House, assert_as_quick, in_order, measured
 from name_server import NXDOMAIN, SERVFAIL, NameServer
 
@@ -64,17 +64,11 @@ class Watchman:
         self.process.join()
         assert len(self.waits_ms) > 10
 
-    def ask(self, server, client):
-        clocks = f"/proc/{server.pid}/task/{server.pid}", "/proc/self"
-        begin, queued = time.monotonic(), sum(map(run_delay, clocks))
-        client.ask(3, 0x8016, 2)
-        self.waits_ms.append(1000 * (time.monotonic() - begin - (sum(map(run_delay, clocks)) - queued)))
-
     def run(self, end):
         both = [(server, server.client()) for server in self.servers]
         while not end.poll(0.02):
             for server, client in both:
-                self.ask(server, client)
+                self.waits_ms.append(1000 * waited_s(server, lambda: client.ask(3, 0x8016, 2)))
         end.send(self.waits_ms)
 
     def assert_loop_is_free(self):
