@@ -114,7 +114,7 @@ def test_hours_without_a_broker_all_arrive_in_order(start, house, gate, watch, s
     assert not SOAK or server.rss_kib() - begin_kib < 3072, "what waits is on disk, not in memory"
     size = sum((state / name).stat().st_size for name in disk_files(state))
     gate.open()
-    house.all_arrive(watch, seconds=360)
+    house.all_arrive(watch, seconds=900)  # a busy machine makes a hundred a second half of that
     late = [house.number(m) for m in watch.of(LATE)]
     assert in_order(late), "in order, and none twice"
     assert len(watch.of(LIVE)) <= 1
