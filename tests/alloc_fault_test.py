@@ -21,7 +21,7 @@ import time
 
 import pytest
 
-from faults.memory import ALL, EVER, MOST, NEVER, OFFSET, Memory, chosen
+from faults.memory import ALL, EVER, LONG, MOST, NEVER, OFFSET, Memory, chosen
 from fetch_test import Fetch, Server, authority, pair, whole  # noqa: F401
 from fetch_test import NAME as UPDATES
 from figures import note
@@ -453,7 +453,7 @@ def test_a_gateway_under_a_limit_serves_or_says_why_not(tmp_path):
     status = pathlib.Path(f"/proc/{one.pid}/status").read_text()
     needed = int(re.search(r"VmPeak:\s+(\d+)", status).group(1)) * 1024
     one.stop()
-    for share in range(20, 130, 1 if ALL else 27):
+    for share in range(20, 130, 1 if LONG else 27):
         limit = needed * share // 100
         one = Gateway(tmp_path, "sim:dsmr50", wait=False, prefix=("prlimit", f"--as={limit}"))
         wait_until(lambda: "ready " in one.stdout() or not one.running(), "ready, or the end")

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from crash.kit import allow_tracing
-from faults.memory import ALL
+from faults.memory import LONG
 from figures import note
 from harness import LIBC, Gate, eager_state, marked, wait_until
 from https_client import door
@@ -132,7 +132,7 @@ def test_no_descriptors_at_every_door(tmp_path, tcp_meter, metered, broker, subs
         events.wait("reading", lambda one: True)
         server.wait_log("cannot be kept on disk")
         tcp_meter.hang_up()
-        if ALL:
+        if LONG:
             rauc.service.end()
             rauc.bus.end()
         with pending(port, door(server)):
@@ -147,7 +147,7 @@ def test_no_descriptors_at_every_door(tmp_path, tcp_meter, metered, broker, subs
         house.assert_live(client)
     assert user.request("PATCH", CONFIG, {"Meter": {"StaleAfter": 3000}}).status == 200
     house.all_arrive(house.dropped())
-    if ALL:
+    if LONG:
         rauc.start_bus()
         rauc.start()
         wait_until(lambda: house.box.get(FIRMWARE)["Slots"], "the bus again", BUS_RETRY_S + 15)
@@ -193,7 +193,7 @@ def test_readings_that_wait_on_a_disk_that_takes_nothing(tmp_path, tcp_meter, me
         wait_until(house.dropped, "a count of what is lost")
         ends(small_disk, folder)
         begin = time.monotonic()
-        if ALL:
+        if LONG:
             wait_until(lambda: not house.mqtt()["KeepProblem"], "the disk is used again", DISK_RETRY_S + 15)
             took = f"used again after {time.monotonic() - begin:.0f} s"
             house.send(200)
@@ -204,7 +204,7 @@ def test_readings_that_wait_on_a_disk_that_takes_nothing(tmp_path, tcp_meter, me
     house.gate.open()
     house.all_arrive(dropped)
     assert server.running() and 100 < dropped < 201
-    if ALL:
+    if LONG:
         note("faults", f"disk {trouble}, 402 readings that wait", f"{dropped} lost and counted, {took}", "live goes on")
 
 

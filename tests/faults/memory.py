@@ -23,8 +23,8 @@ ARMED, FIRST, LAST, CALLS, FAILED, SIGNAL = range(6)
 STACK = 6 * 8
 SIZE = STACK + 4000
 
-# FAULTS=all: every allocation fails; FAULTS=100: about a hundred of a phase do.
-ALL = os.environ.get("FAULTS") == "all"
+# FAULTS=all: every allocation fails; FAULTS=100: about a hundred of a phase do; with either what takes long is done, too.
+LONG, ALL = bool(os.environ.get("FAULTS")), os.environ.get("FAULTS") == "all"
 MOST = 10 ** 6 if ALL else int(os.environ.get("FAULTS") or 2)
 OFFSET = int(os.environ.get("FAULT_OFFSET") or random.randrange(10 ** 6))
 
