@@ -85,7 +85,7 @@ static void append(struct bench *b, struct spool *s)
 {
     char error[SPOOL_ERROR_MAX];
     uint64_t start_ns = clock_ns();
-    if (!spool_append(s, &b->batch, b->now_s, error))
+    if (!spool_append(s, &b->batch, b->now_s, NULL, error))
         fail(error);
     uint64_t took_ns = clock_ns() - start_ns;
     b->append_ns += took_ns;

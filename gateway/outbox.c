@@ -57,6 +57,7 @@ struct disk {
     struct spool *spool; /* NULL: not open */
     struct spool_limits limits;
     struct spool_batch batch;
+    struct spool_safe safe;
     int64_t now_s, id;
     bool clock_set; /* since the last append */
     bool good, set_aside, damaged;
@@ -407,7 +408,7 @@ static void append_to_spool(struct disk *d)
     if (d->spool && d->clock_set)
         spool_forget_times(d->spool);
     d->clock_set &= !d->spool;
-    d->good = d->spool && spool_append(d->spool, &d->batch, d->now_s, d->error);
+    d->good = d->spool && spool_append(d->spool, &d->batch, d->now_s, &d->safe, d->error);
 }
 
 static void read_from_spool(struct disk *d)
@@ -454,6 +455,8 @@ static void prepare_job(struct outbox *o, enum job_kind kind)
     o->disk.id = kind == JOB_REMOVE ? o->remove_id : o->read_id;
     o->disk.limits = (struct spool_limits){.max_bytes = (int64_t)o->settings.keep_mib << 20,
                                            .max_age_s = (int64_t)o->settings.keep_days * 86400};
+    o->disk.safe = (struct spool_safe){.sent_id = o->finished ? o->remove_id : 0,
+                                       .held_id = o->replay.batch.id};
     o->removing = o->finished;
 }
 
@@ -538,10 +541,22 @@ static void take_opened(struct outbox *o)
         log_warning("mqtt", "the kept readings were damaged and are set aside");
 }
 
+/* What went from the disk as a bound was reached, and is not lost.  The batch that was in memory then may have been
+ * acknowledged meanwhile. */
+static void take_safe(struct outbox *o, const struct spool_safe *safe)
+{
+    o->finished -= safe->sent_gone;
+    if (safe->held_gone && o->replay.batch.id == safe->held_id)
+        o->replay.batch.id = 0;
+    else
+        o->finished -= safe->held_gone;
+}
+
 /* What is in the batch is on disk: it leaves the memory, whether or not it was on its way. */
 static void take_appended(struct outbox *o)
 {
     take_opened(o); /* it may have been opened for it */
+    take_safe(o, &o->disk.safe);
     o->may_exist = true;
     o->unread = true;
     o->overtaken = 0;

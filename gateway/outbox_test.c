@@ -976,17 +976,23 @@ static void settings_count_from_the_moment_they_are_set(void **unused)
     assert_all_arrived();
 }
 
-static void the_oldest_on_disk_are_dropped_at_its_bound_and_counted(void **unused)
+/* Ten a second, until the disk has no more room and something was dropped. */
+static void fill_disk(void)
 {
-    (void)unused;
-    settings.keep_mib = 1;
-    outbox_set(outbox, &settings);
     for (int i = 0; i < 8000; i += 10) {
         for (int k = 0; k < 10; k++)
             add();
         run(1000);
     }
     assert_true(dropped() > 0);
+}
+
+static void the_oldest_on_disk_are_dropped_at_its_bound_and_counted(void **unused)
+{
+    (void)unused;
+    settings.keep_mib = 1;
+    outbox_set(outbox, &settings);
+    fill_disk();
     assert_true(outbox_get_counts(outbox).disk_bytes < 2 << 20);
     assert_int_equal(waiting() + dropped(), texts_n);
     int first_kept = (int)dropped();
@@ -995,6 +1001,29 @@ static void the_oldest_on_disk_are_dropped_at_its_bound_and_counted(void **unuse
     come_up(false);
     run(3000);
     assert_int_equal(messages[0].text, first_kept);
+}
+
+/* It has been acknowledged, or is read from the disk and not sent yet, as the connection ends; then the disk fills. */
+static void what_is_dropped_on_disk_alone_is_not_lost(void **unused)
+{
+    (void)unused;
+    settings.keep_mib = 1;
+    settings.late_per_s = 100;
+    outbox_set(outbox, &settings);
+    add_for(60);
+    come_up(false);
+    run(400); /* less than a removal waits for */
+    uint64_t left = waiting();
+    assert_in_range(left, 1, 59);
+    go_down();
+    fill_disk();
+    assert_int_equal(waiting() + dropped(), texts_n - (60 - (int)left));
+    settings.late_per_s = 1000;
+    outbox_set(outbox, &settings);
+    come_up(false);
+    run(60000);
+    assert_int_equal(waiting(), 0);
+    assert_int_equal(missing_between(0, texts_n), dropped());
 }
 
 /* --- restarts --------------------------------------------------------------------------------- */
@@ -1539,6 +1568,7 @@ int main(void)
         WITH_OUTBOX(no_days_keep_nothing_and_what_is_kept_already_goes),
         WITH_OUTBOX(settings_count_from_the_moment_they_are_set),
         WITH_OUTBOX(the_oldest_on_disk_are_dropped_at_its_bound_and_counted),
+        WITH_OUTBOX(what_is_dropped_on_disk_alone_is_not_lost),
         WITH_OUTBOX(what_is_in_memory_at_the_end_is_kept),
         WITH_OUTBOX(what_a_former_process_left_is_sent_late),
         WITH_OUTBOX(what_was_acknowledged_is_not_kept_over_a_restart),

@@ -331,9 +331,31 @@ static bool find(struct spool *s, int64_t after, int64_t *id, int64_t *kept_s)
     return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, code);
 }
 
+/* What goes for a bound. */
+struct going {
+    struct spool_safe safe;
+    uint64_t readings, lost;
+};
+
+/* Inside a transaction: batch `to` goes, the oldest from `from` on. */
+static bool drop(struct spool *s, int64_t from, int64_t to, struct going *g)
+{
+    uint64_t readings = 0;
+    if (!remove_range(s, from, to, &readings))
+        return false;
+    g->readings += readings;
+    if (to <= g->safe.sent_id)
+        g->safe.sent_gone += readings;
+    else if (to == g->safe.held_id)
+        g->safe.held_gone += readings;
+    else
+        g->lost += readings;
+    return true;
+}
+
 /* From the oldest on, to the first that has a time and is young enough.  Those that are in the future may not be so
  * for ever, and are passed by. */
-static bool drop_aged(struct spool *s, int64_t now_s, uint64_t *dropped)
+static bool drop_aged(struct spool *s, int64_t now_s, struct going *g)
 {
     int64_t id, kept_s, too_old_s = now_s - s->limits.max_age_s;
     if (now_s == READING_NO_TIME || s->limits.max_age_s <= 0)
@@ -343,15 +365,14 @@ static bool drop_aged(struct spool *s, int64_t now_s, uint64_t *dropped)
             return true;
         if (kept_s == READING_NO_TIME && after == s->untimed)
             s->untimed = id;
-        else if (kept_s != READING_NO_TIME && kept_s < too_old_s &&
-                 !remove_range(s, id, id, dropped))
+        else if (kept_s != READING_NO_TIME && kept_s < too_old_s && !drop(s, id, id, g))
             return false;
     }
     return false;
 }
 
 /* The newest stays, however little room there is. */
-static bool drop_oversize(struct spool *s, uint64_t *dropped)
+static bool drop_oversize(struct spool *s, struct going *g)
 {
     int64_t id, unused, bytes;
     while (ask(s, SIZE, 0, 0, &bytes)) {
@@ -361,7 +382,7 @@ static bool drop_oversize(struct spool *s, uint64_t *dropped)
             return false;
         if (id == 0 || id == s->newest)
             return true;
-        if (!remove_range(s, INT64_MIN, id, dropped))
+        if (!drop(s, INT64_MIN, id, g))
             return false;
     }
     return false;
@@ -629,17 +650,19 @@ void spool_forget_times(struct spool *s)
 }
 
 /* Returns false as if nothing had been tried. */
-static bool append(struct spool *s, const struct spool_batch *batch, int64_t now_s)
+static bool append(struct spool *s, const struct spool_batch *batch, int64_t now_s,
+                   struct spool_safe *safe)
 {
-    uint64_t dropped = 0;
+    struct going going = {.safe = safe ? *safe : (struct spool_safe){0}};
     int64_t newest = s->newest, untimed = s->untimed;
     if (!run(s, BEGIN, 0, 0))
         return false;
     s->newest = batch->id;
-    if (end(s, insert(s, batch, now_s) && drop_aged(s, now_s, &dropped) &&
-                   drop_oversize(s, &dropped))) {
-        s->counts.dropped += dropped;
-        s->counts.readings += batch->count - dropped;
+    if (end(s, insert(s, batch, now_s) && drop_aged(s, now_s, &going) && drop_oversize(s, &going))) {
+        s->counts.dropped += going.lost;
+        s->counts.readings += batch->count - going.readings;
+        if (safe)
+            *safe = going.safe;
         return true;
     }
     s->newest = newest;
@@ -648,7 +671,7 @@ static bool append(struct spool *s, const struct spool_batch *batch, int64_t now
 }
 
 bool spool_append(struct spool *s, struct spool_batch *batch, int64_t now_s,
-                  char error[static SPOOL_ERROR_MAX])
+                  struct spool_safe *safe, char error[static SPOOL_ERROR_MAX])
 {
     if (!is_whole(batch)) {
         snprintf(error, SPOOL_ERROR_MAX, "a batch of %zu readings in %zu bytes is not one",
@@ -657,7 +680,7 @@ bool spool_append(struct spool *s, struct spool_batch *batch, int64_t now_s,
     }
     int64_t before = batch->id;
     batch->id = s->newest + 1;
-    if (append(s, batch, now_s))
+    if (append(s, batch, now_s, safe))
         return true;
     batch->id = before;
     return complain(s, "readings could not be kept", error);

@@ -35,10 +35,17 @@ struct spool_batch {
     char texts[SPOOL_BYTES_MAX];
 };
 
+/* Batches of which nothing is lost when a bound takes them: spool_append() says what became of them. */
+struct spool_safe {
+    int64_t sent_id,
+        held_id; /* up to the former the broker has them; the latter is in memory; 0: none */
+    uint64_t sent_gone, held_gone; /* readings of theirs that are not on the disk any more */
+};
+
 struct spool_counts {
     uint64_t readings; /* that wait */
-    uint64_t dropped;  /* since the spool was opened: the oldest, when a bound was reached */
-    int64_t bytes;     /* of the file and its log */
+    uint64_t dropped; /* since the spool was opened: the oldest, when a bound was reached, but for safe ones */
+    int64_t bytes; /* of the file and its log */
 };
 
 struct spool;
@@ -62,9 +69,10 @@ void spool_forget_times(struct spool *s);
 
 /* Adds a batch; its id is set.  now_s: UTC for the age, READING_NO_TIME: it has none, and none is judged.  One that
  * has no time, or a later one than now, does not go by age.  True: the batch is on the disk, and so is what was
- * dropped for it; the newest stays, whatever the bound.  False: nothing was changed; `error` says why. */
+ * dropped for it; the newest stays, whatever the bound.  `safe`: NULL, or what is counted there and not as dropped.
+ * False: nothing was changed; `error` says why. */
 bool spool_append(struct spool *s, struct spool_batch *batch, int64_t now_s,
-                  char error[static SPOOL_ERROR_MAX]);
+                  struct spool_safe *safe, char error[static SPOOL_ERROR_MAX]);
 
 /* Reads the oldest batch with an id above `after`.  True with id 0: there is none.  A batch that cannot be read back
  * is skipped and counted as dropped.  False: `error`. */

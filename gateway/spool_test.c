@@ -141,7 +141,7 @@ static bool append_at(int64_t number, int64_t now_s)
 {
     static struct spool_batch batch;
     make_batch(&batch, number);
-    if (!spool_append(spool, &batch, now_s, error))
+    if (!spool_append(spool, &batch, now_s, NULL, error))
         return false;
     assert_int_equal(batch.id, number);
     return true;
@@ -241,7 +241,7 @@ static void what_was_appended_is_there_after_a_kill(void **unused)
 static void assert_comes_back(struct spool_batch *batch)
 {
     static struct spool_batch back;
-    assert_true(spool_append(spool, batch, NOW, error));
+    assert_true(spool_append(spool, batch, NOW, NULL, error));
     assert_true(spool_read(spool, batch->id - 1, &back, error));
     assert_int_equal(back.id, batch->id);
     assert_int_equal(back.count, batch->count);
@@ -286,7 +286,7 @@ static void assert_refused(size_t count, size_t length, const char *bytes)
     batch.length = length;
     memset(batch.texts, 'x', sizeof batch.texts);
     memcpy(batch.texts, bytes, length < 8 ? length : 8);
-    assert_false(spool_append(spool, &batch, NOW, error));
+    assert_false(spool_append(spool, &batch, NOW, NULL, error));
     assert_int_equal(batch.id, 77);
     assert_non_null(strstr(error, "batch"));
     assert_false(spool_is_damaged(spool));
@@ -404,6 +404,22 @@ static void the_newest_stays_whatever_the_bound(void **unused)
     append(22, 22);
     assert_holds(22, 22);
     assert_dropped(21);
+}
+
+static void what_is_safe_goes_without_being_counted_as_dropped(void **unused)
+{
+    static const struct spool_limits none = {.max_bytes = 1};
+    static struct spool_batch batch;
+    struct spool_safe safe = {.sent_id = 5, .held_id = 7};
+    (void)unused;
+    append(1, 20);
+    spool_set_limits(spool, &none);
+    make_batch(&batch, 21);
+    assert_true(spool_append(spool, &batch, NOW, &safe, error));
+    assert_holds(21, 21);
+    assert_int_equal(safe.sent_gone, 5 * TEXTS);
+    assert_int_equal(safe.held_gone, TEXTS);
+    assert_dropped(20 - 5 - 1);
 }
 
 static void limit_age(int64_t max_age_s)
@@ -647,7 +663,7 @@ static bool use_damaged(void)
             assert_true(is_batch(&batch, batch.id));
     } while (good && batch.id);
     make_batch(&batch, 1);
-    good = good && spool_append(spool, &batch, NOW, error) &&
+    good = good && spool_append(spool, &batch, NOW, NULL, error) &&
            spool_remove_through(spool, batch.id, error);
     if (!good && !spool_is_damaged(spool))
         fail_msg("%s", error);
@@ -1004,6 +1020,7 @@ int main(void)
         WITH_SPOOL(an_empty_spool_gives_the_disk_back),
         WITH_SPOOL(the_oldest_make_room_when_the_file_is_full),
         WITH_SPOOL(a_smaller_bound_holds_from_the_next_append_on),
+        WITH_SPOOL(what_is_safe_goes_without_being_counted_as_dropped),
         WITH_SPOOL(the_newest_stays_whatever_the_bound),
         WITH_SPOOL(the_old_go_when_they_are_too_old),
         WITH_SPOOL(no_age_is_judged_without_a_clock),

@@ -110,7 +110,7 @@ static bool append(struct spool *s, int64_t *next)
 {
     static struct spool_batch batch;
     make_batch(&batch, *next);
-    if (!spool_append(s, &batch, 0, error))
+    if (!spool_append(s, &batch, 0, NULL, error))
         return false;
     snprintf(error, sizeof error, "id %" PRId64 " instead of %" PRId64, batch.id, *next);
     return batch.id == (*next)++;
@@ -189,7 +189,7 @@ static bool look_into(struct spool *s, struct kept *kept, int64_t *next)
     if (!read_all(s, kept))
         return false;
     make_batch(&batch, 1);
-    if (!spool_append(s, &batch, 0, error))
+    if (!spool_append(s, &batch, 0, NULL, error))
         return false;
     *next = batch.id;
     return spool_remove_through(s, kept->last, error) && spool_read(s, 0, &batch, error) &&
