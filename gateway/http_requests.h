@@ -29,9 +29,9 @@ void http_check_secure(struct http_request *r);
 void http_dispatch_secure(struct http_request *r);
 void http_dispatch_plain(struct http_request *r);
 
-/* Of http_answer: a field, the fields that every answer has, and handing an answer over (NULL: out of memory, which ends
- * the connection); if the library waits for it, it is woken.  Where there is no memory for a field `*answer` is NULL
- * then, as a page without its rules or a body without its type is worse than none. */
+/* Of http_answer: a field, the fields that every answer has, and handing an answer over (NULL: out of memory, which
+ * ends the connection); if the library waits for it, it is woken.  Where there is no memory for a field `*answer` is
+ * NULL then, as a page without its rules or a body without its type is worse than none. */
 void http_add_field(struct MHD_Response **answer, const char *name, const char *value);
 void http_add_fields(struct http_request *r, struct MHD_Response **answer, const char *type,
                      const char *cache);
