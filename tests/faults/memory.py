@@ -62,6 +62,9 @@ class Memory:
                              (ARMED, 1)):
             self.put(field, value)
 
+    def may_fail(self):
+        return self.get(FIRST) != NEVER
+
     def disarm(self):
         """(so many were asked for, so many failed)"""
         self.put(ARMED, 0)
