@@ -39,7 +39,9 @@ static void try_text(char *text, char point)
     char *end, *comma = strchr(text, ',');
     if (comma)
         *comma = '.';
-    double expected = strtod(text, &end), got = (double)d.mantissa * pow(10, d.exponent);
+    double expected = strtod(text, &end);
+    double got =
+        (double)((long double)d.mantissa * powl(10, d.exponent)); /* 10^-313 is no double */
     demand(*end == 0);
     if (fabs(expected) > 1e-300 && fabs(expected) < 1e300) /* beyond, doubles are no measure */
         demand(fabs(expected - got) <= 1e-12 * fabs(expected));
