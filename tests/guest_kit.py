@@ -31,6 +31,7 @@ PORTS = {"console": 0x3F8, "line": 0x2F8, "meter": 0x3E8}  # the first is ttyS0
 TOOLS = ("qemu-system-x86_64", "busybox", "cpio")
 # On a busy machine the emulated timer may be late when the kernel tries it.
 CMDLINE = "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off no_timer_check tsc=reliable"
+CPU = "qemu64,+rdrand"  # what newer ones have takes an emulator longer than doing without
 SETUP_SECTORS, PAYLOAD = 0x1F1, 0x248  # in the header of a kernel's image: linux/Documentation/arch/x86/boot.rst
 XZ_MAGIC = b"\xFD7zXZ\0"
 BAUD_BASE = 115200  # of the UART: the speed at divisor 1
@@ -156,7 +157,7 @@ class Machine(Console):
     def __init__(self, folder, name, image, initramfs, options, sockets=(), seconds=4 * DEADLINE):
         """`image`: the folder of kernel().  `sockets`: ids of chardevs that the options use.  `seconds` to boot."""
         command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   "-M", "pc", "-accel", "tcg", "-cpu", "max", "-kernel", unpacked(image / "vmlinuz"), "-initrd", initramfs,
+                   "-M", "pc", "-accel", "tcg", "-cpu", CPU, "-kernel", unpacked(image / "vmlinuz"), "-initrd", initramfs,
                    "-append", CMDLINE, "-device", "isa-serial,index=0,chardev=console", *options]
         super().__init__(folder, name, command, sockets)
         self.wait_up(seconds)
