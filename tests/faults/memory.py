@@ -28,10 +28,11 @@ LONG, ALL = bool(os.environ.get("FAULTS")), os.environ.get("FAULTS") == "all"
 MOST = 10 ** 6 if ALL else int(os.environ.get("FAULTS") or 2)
 OFFSET = int(os.environ.get("FAULT_OFFSET") or random.randrange(10 ** 6))
 
-# Libraries that end the process where memory is exhausted, and by which signal. libgmp, which GnuTLS has for its keys,
-# aborts by design: none of its functions can say that it failed. libtasn1, which GnuTLS has for certificates, and GnuTLS
-# use here and there what they did not get.
-ABORTS = {"libgmp.so.10": signal.SIGABRT, "libtasn1.so.6": signal.SIGSEGV, "libgnutls.so.30": signal.SIGSEGV}
+# Libraries that end the process where memory is exhausted, and by which signals. libgmp, which GnuTLS has for its keys, aborts
+# by design, by itself or through the allocator that GnuTLS gives it: none of its functions can say that it failed. libtasn1,
+# which GnuTLS has for certificates, GnuTLS, and OpenSSL in the downloader use here and there what they did not get.
+ABORTS = {"libgmp.so.10": {signal.SIGABRT}, "libtasn1.so.6": {signal.SIGSEGV}, "libgnutls.so.30": {signal.SIGABRT, signal.SIGSEGV},
+          "libcrypto.so.3": {signal.SIGSEGV}}
 
 
 def chosen(count, most=MOST):
@@ -81,4 +82,4 @@ class Memory:
         *frames, asked = [line.split("+")[0] for line in self.stack().splitlines()]
         first = next((name for name in frames if not re.match(r"libc\.|libpthread", name)), "")
         own = self.get(SIGNAL) == signal.SIGABRT or asked.endswith(first)
-        return first if own and ABORTS.get(first) == self.get(SIGNAL) else ""
+        return first if own and self.get(SIGNAL) in ABORTS.get(first, ()) else ""
