@@ -190,6 +190,22 @@ static void a_new_system_that_nobody_announced_is_on_trial(void **unused)
     assert_says(SETTINGS_FILE, "before");
 }
 
+static void a_release_that_is_not_known_is_neither_the_new_nor_the_old_one(void **unused)
+{
+    static const enum update_phase phases[] = {UPDATE_INSTALLED, UPDATE_TRIED};
+    (void)unused;
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+        struct update_record r = record(phases[i]);
+        r.from[0] = 0;
+        save(r);
+        assert_int_equal(resume("").phase, phases[i]);
+        r = record(phases[i]);
+        r.to[0] = 0;
+        save(r);
+        assert_int_equal(resume("").phase, phases[i]);
+    }
+}
+
 /* No room for the note, but the new system could set the settings aside. */
 static void settings_are_not_lost_by_a_start_that_was_not_noted(void **unused)
 {
@@ -296,6 +312,7 @@ int main(void)
         TEST(the_old_system_has_its_settings_back),
         TEST(what_is_changed_until_the_restart_is_kept_too),
         TEST(a_new_system_that_nobody_announced_is_on_trial),
+        TEST(a_release_that_is_not_known_is_neither_the_new_nor_the_old_one),
         TEST(settings_are_not_lost_by_a_start_that_was_not_noted),
         TEST(no_settings_are_settings_too),
         TEST(the_old_system_that_was_never_left_keeps_its_settings),
