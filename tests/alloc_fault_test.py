@@ -36,6 +36,7 @@ from pki import HERE, Authority, TlsBroker
 LATE, LIVE_TOPIC = "data/power_instant_late", "data/power_instant"
 OLD, NEW = 3599, 3600  # seconds after which a reading is stale
 SLOW_MOST = 500  # allocations of a program that asks for ten thousand, and whose start costs a second
+PACE_S = 1  # between commands by MQTT, of which a burst is let through
 PATIENCE = 6  # seconds for an answer, or for the end of its connection
 
 
@@ -149,6 +150,12 @@ def cold(short):
     short.user.close()
 
 
+def rested(short):
+    """No command is refused because it comes too fast."""
+    time.sleep(PACE_S)
+    warm(short)
+
+
 def cut(short):
     """The meter's line, on which something was said: after one that stayed silent the next attempt comes later."""
     telegram(short)
@@ -247,14 +254,14 @@ PHASES = {
     "wrong login": (warm, wrong_login, 401),
     "live stream": (warm, stream, 200),
     "upload": (warm, upload, 409),
-    "command by MQTT": (warm, command, "answered"),
+    "command by MQTT": (rested, command, "answered"),
     "broker again": (warm, broker_again, 202),
     "meter again": (cut, meter_again, "connected"),
 }
 
 
-# They wait for what is tried again after a second or more.
-SLOW = ("telegram, and its message to a broker", "meter again")
+# They wait for what is tried again after a second or more, or may be.
+SLOW = ("telegram, and its message to a broker", "command by MQTT", "meter again")
 
 
 # --- trials ------------------------------------------------------------------------------------
