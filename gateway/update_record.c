@@ -142,12 +142,6 @@ static bool save(const char *state_dir, const struct update_record *r)
 
 /* --- after a restart -------------------------------------------------------------------------- */
 
-/* Of a release that is not known nobody can tell. */
-static bool is_release(const char *running, const char *which)
-{
-    return running[0] && strcmp(running, which) == 0;
-}
-
 bool update_record_resume(struct update_record *r, const char *state_dir, const char *running,
                           int64_t now_s)
 {
@@ -156,15 +150,17 @@ bool update_record_resume(struct update_record *r, const char *state_dir, const 
         return false;
     if (r->phase == UPDATE_NONE || r->phase == UPDATE_OVER || strcmp(r->from, r->to) == 0)
         return true;
+    if (running[0] == 0)
+        return true; /* nobody can tell whether it is the new one or the old one */
     bool was_tried = r->phase == UPDATE_TRIED;
-    if (is_release(running, r->to)) {
+    if (strcmp(running, r->to) == 0) {
         if (was_tried)
             put_settings_back(state_dir);
         else
             take_over_settings(state_dir);
         r->phase = UPDATE_TRIED;
         (void)write_record(state_dir, r);
-    } else if (was_tried && is_release(running, r->from)) {
+    } else if (was_tried && strcmp(running, r->from) == 0) {
         put_settings_back(state_dir);
         update_record_end(r, false, UPDATE_FELL_BACK, now_s);
         (void)save(state_dir, r);
