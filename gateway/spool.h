@@ -37,8 +37,8 @@ struct spool_batch {
 
 /* Batches of which nothing is lost when a bound takes them: spool_append() says what became of them. */
 struct spool_safe {
-    int64_t sent_id,
-        held_id; /* up to the former the broker has them; the latter is in memory; 0: none */
+    int64_t sent_id;               /* up to this one the broker has them; 0: none */
+    int64_t held_id;               /* this one is in memory, too; 0: none */
     uint64_t sent_gone, held_gone; /* readings of theirs that are not on the disk any more */
 };
 

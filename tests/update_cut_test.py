@@ -67,6 +67,13 @@ class Life:
     def next_release(self):
         return self.releases.release(f"0.{self.releases.made + 1}.0")
 
+    def begin(self):
+        """The box is up."""
+        self.story.append("made")
+        self.start()
+        self.box.wait_up()
+        self.box.firmware()
+
     def tell(self, name, delay_s):
         self.story.append(f"{time.monotonic() - self.began:.0f} s: {self.running.name}, {name} + {delay_s:.3f} s")
 
@@ -175,16 +182,6 @@ class Life:
         self.running, self.target = self.target, self.next_release()
 
 
-def begun(folder, seed):
-    """A life whose box is up."""
-    life = Life(folder, seed)
-    life.story.append("made")
-    life.start()
-    life.box.wait_up()
-    life.box.firmware()
-    return life
-
-
 def see_picture(life, disks):
     """What a cut at that moment would have left; the slot that would be started."""
     disks.mend()
@@ -199,8 +196,9 @@ def see_picture(life, disks):
 @pytest.mark.skipif(CUTS > 0, reason="the long form cuts the power itself")
 def test_what_cuts_at_any_moment_would_leave(tmp_path):
     print(f"UPDATE_SEED={SEED}")
-    life = begun(tmp_path, SEED)
+    life = Life(tmp_path, SEED)
     try:
+        life.begin()
         told = len(life.story)
         pictures = list(life.film())
         lines, life.story = life.story[told:], life.story[:told]
@@ -224,16 +222,16 @@ def test_what_cuts_at_any_moment_would_leave(tmp_path):
 
 def lead(folder, seed, names):
     """A life with these cuts; what happened, and what went wrong."""
-    life = None
+    life = Life(folder, seed)
     try:
-        life = begun(folder, seed)
+        life.begin()
         for name in names:
             life.cut(name)
         life.box.install(life.target)
     except Exception as error:  # the other box goes on
-        return (life.story, f"{error!r}; {life.box.guest and life.box.log()}") if life else ([], repr(error))
+        return life.story, f"{error!r}; {life.box.guest and life.box.log()}"
     finally:
-        if life and life.box.guest:
+        if life.box.guest:
             life.box.guest.off()
     return life.story, None
 
