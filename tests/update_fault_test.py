@@ -14,7 +14,7 @@ import ssl
 import pytest
 
 from crash.kit import ERRORS, Strace, allow_tracing, needs_strace
-from faults.memory import OFFSET, chosen
+from faults.memory import MOST, OFFSET, chosen
 from figures import note
 from harness import wait_until
 from https_client import Closed
@@ -119,7 +119,7 @@ def assert_undamaged(one, what):
 
 def faults(found):
     injects = [f"{name}:error={error}:when={number}" for name, number in found for error in ERRORS]
-    return [injects[n - 1] for n in chosen(len(injects))]
+    return [injects[n - 1] for n in chosen(len(injects), max(MOST, 3))]
 
 
 @pytest.mark.parametrize("name, usual", [("good", 202), ("other", 422)])
