@@ -27,8 +27,7 @@ class Measure:
         return f"{'>=' if self.at_least else '<='} {self.text(self.limits)}"
 
     def is_reached(self, values):
-        """As printed: a busy machine, on which timers expire between requests, adds a part of an instruction."""
-        pairs = zip((float(self.form.format(value).replace(",", "")) for value in values), self.limits)
+        pairs = zip(values, self.limits)
         return all(v >= limit if self.at_least else v <= limit for v, limit in pairs)
 
 
