@@ -1,6 +1,7 @@
 /* cmd_run.c - `smart-connect run` and `check-config`: options to modules, and their life. */
 #include "commands.h"
 #include "gateway.h"
+#include "heap.h"
 #include "log.h"
 
 #include <errno.h>
@@ -331,6 +332,7 @@ int command_run(int argc, char **argv)
         return EXIT_GOOD;
     }
     log_set_level((enum log_level)g->options.log_level);
+    heap_begin();
     if (loop_init(&g->loop) < 0 || loop_stop_on_signals(&g->loop) < 0)
         return command_usage_error("run", "%s", strerror(errno));
     if (!make_defaults(g))

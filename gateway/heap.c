@@ -5,7 +5,18 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+enum {
+    LARGE_BYTES = 128 * 1024
+}; /* glibc's own, which it would raise after the first large piece */
+
 static atomic_int_fast64_t failed;
+
+void heap_begin(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
 
 void *heap_new(size_t size)
 {

@@ -19,6 +19,11 @@ struct heap_watch {
     int looks;
 };
 
+/* Call it first in a process that runs for months.  All threads have one heap, of which the figures are, and large
+ * pieces go back to the kernel at once: a heap for each of a few workers that come and go keeps pages that nobody
+ * uses. */
+void heap_begin(void);
+
 /* Looks now. */
 struct heap_figures heap_look(struct heap_watch *w);
 
