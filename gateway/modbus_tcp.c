@@ -105,7 +105,7 @@ static bool answer_requests(struct client *c)
     const bool rtu = m->settings.framing == FRAMING_RTU;
     enum modbus_frame_result result = FRAME_MORE;
     size_t used = 0;
-    while (SEND_MAX - c->unsent >= MBAP_ADU_MAX) {
+    while (used < c->received && SEND_MAX - c->unsent >= MBAP_ADU_MAX) {
         struct modbus_frame frame;
         const uint8_t *bytes = c->receive + used;
         size_t n = c->received - used;
