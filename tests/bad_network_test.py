@@ -14,9 +14,9 @@ from bad_inputs import bad_input, named
 from box_kit import Machine, Page, Place, cable, obstacle
 from box_network_test import House, wait_state, write_profile
 from harness import DATA, FORK, SERIAL, Broker, Charger, wait_until
-from rogue_network import (A, ACK, ANY, BAD_NAMES, DISCOVER, NAK, OFFER, PTR, REQUEST, SRV, TXT, Dhcp, NameServer, Speaker,
-                           addresses, ask, long_texts, lying_counts, message, name, options, question, record, srv, using,
-                           with_bad_names)
+from name_server import NameServer, asks_at
+from rogue_network import (A, ACK, ANY, BAD_NAMES, DISCOVER, NAK, OFFER, PTR, REQUEST, SRV, TXT, Dhcp, Speaker, ask, long_texts,
+                           lying_counts, message, name, options, question, record, srv, with_bad_names)
 
 OBSTACLE = obstacle("NetworkManager", "nmcli", "dbus-daemon", "avahi-daemon", "curl")
 pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
@@ -267,7 +267,7 @@ def fixture_name_server():
     """In a namespace where the test is as well."""
     place = Place("names")
     with place.inside():
-        one = NameServer()
+        one = NameServer("127.7.7.7")
         yield one
         one.close()
     place.close()
@@ -279,7 +279,7 @@ def fixture_asking(name_server, gateway, tmp_path):
     made = []
 
     def start(port):
-        server = gateway("sim:dsmr50", "--mqtt", f"mqtt://{NAME}:{port}", prefix=using(name_server.address, tmp_path))
+        server = gateway("sim:dsmr50", "--mqtt", f"mqtt://{NAME}:{port}", prefix=asks_at(tmp_path, name_server.at, "options timeout:1 attempts:1"))
         made.append((server, Charger(server.wait_served())))
         return server
     yield start
@@ -289,30 +289,28 @@ def fixture_asking(name_server, gateway, tmp_path):
         assert server.running()
 
 
-def long_answer(number, asked, size=4000):
-    """So many bytes, all of them good: more than a name server may say at once."""
-    return addresses(number, asked, *["127.0.0.1"] * ((size - 12 - len(asked)) // 16)).ljust(size, b"\0")
-
-
-# What a name server says of where the broker is, and how that ends.
+# What a name server says of where the broker is, as attributes of NameServer, and how that ends.  4000 bytes are more
+# than it may say at once.
+LONG = {"addresses": ["127.0.0.1"] * 248}
 LIES = {
-    "dns-answer-0.0.0.0": (lambda number, asked: addresses(number, asked, "0.0.0.0"), "Connection refused; trying again"),
-    "dns-answer-4000-bytes": (long_answer, "connected to"),
-    "4000 bytes, and cut": (lambda number, asked: long_answer(number, asked)[:3990], "Lookup error; trying again"),
+    "dns-answer-0.0.0.0": ({"addresses": ["0.0.0.0"]}, "Connection refused; trying again"),
+    "dns-answer-4000-bytes": (LONG | {"spoil": lambda answer: answer.ljust(4000, b"\0")}, "connected to"),
+    "4000 bytes, and cut": (LONG | {"spoil": lambda answer: answer.ljust(4000, b"\0")[:3990]}, "Lookup error; trying again"),
 }
 
 
 @pytest.mark.parametrize("what", named("H", LIES))
 def test_a_name_server_that_lies(name_server, asking, tmp_path, what):
     """Once it tells the truth, the broker is found."""
-    name_server.answer, comes_of_it = LIES[what]
+    lies, comes_of_it = LIES[what]
+    vars(name_server).update(lies)
     broker = Broker(tmp_path)
     if comes_of_it != "connected to":
         broker.stop()
     server = asking(broker.port)
     with little_of_the_processor(server):
         server.wait_log(f"mqtt: .*{comes_of_it}")
-        name_server.answer = lambda number, asked: addresses(number, asked, "127.0.0.1")
+        name_server.addresses, name_server.spoil = ["127.0.0.1"], bytes
         if not broker.process.running():
             assert broker.start()
         server.wait_log("mqtt: connected to")

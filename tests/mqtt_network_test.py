@@ -14,7 +14,7 @@ import pytest
 from figures import note
 from harness import LIBC, Gate, Process, Subscriber, eager_state, free_port, wait_until, waited_s
 from mqtt_store_test import LATE, LIVE, SOAK, House, assert_as_quick, in_order, measured
-from name_server import NXDOMAIN, SERVFAIL, NameServer
+from name_server import NXDOMAIN, SERVFAIL, NameServer, asks_at
 
 CLONE_NEWNET = 0x40000000
 BROKER, US = "10.83.0.2", "10.83.0.1"
@@ -82,13 +82,6 @@ def house(tcp_meter):
 
 
 # --- name servers ------------------------------------------------------------------------------
-
-def asks_at(folder, name_server, options=""):
-    """The prefix of a gateway that uses this name server alone."""
-    resolv = folder / f"resolv-{name_server}.conf"
-    resolv.write_text(f"nameserver {name_server}\n{options}\n")
-    return ("unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh")
-
 
 @pytest.fixture
 def names():

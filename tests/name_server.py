@@ -15,10 +15,11 @@ A, AAAA = 1, 28
 
 class NameServer:
     """Answers at port 53 of an address, in the namespace of the thread that makes it.  `addresses` are those of every
-    name; `code`: an error instead; `late_s`: after so long; `silent`: never.  `asked`: when, name, type of record."""
+    name; `code`: an error instead; `spoil`: what becomes of each answer; `late_s`: after so long; `silent`: never.
+    `asked`: when, name, type of record."""
 
     def __init__(self, at):
-        self.addresses, self.code, self.late_s, self.silent, self.asked = [], 0, 0, False, []
+        self.addresses, self.code, self.spoil, self.late_s, self.silent, self.asked = [], 0, bytes, 0, False, []
         self.at, self.ends = at, threading.Event()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((at, 53))
@@ -34,7 +35,7 @@ class NameServer:
                 kind = struct.unpack(">H", query[end - 4:end - 2])[0]
                 self.asked.append((time.monotonic(), query[12:end - 4], kind))
                 if not self.silent:
-                    timer = threading.Timer(self.late_s, self.send, (self.answer(query, end, kind), peer))
+                    timer = threading.Timer(self.late_s, self.send, (self.spoil(self.answer(query, end, kind)), peer))
                     timer.daemon = True
                     timer.start()
 
@@ -54,3 +55,10 @@ class NameServer:
         self.ends.set()
         self.thread.join()
         self.socket.close()
+
+
+def asks_at(folder, address, options=""):
+    """The beginning of a command line: the program behind it asks the name server there, and no other."""
+    resolv = folder / f"resolv-{address}.conf"
+    resolv.write_text(f"nameserver {address}\n{options}\n")
+    return "unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh"

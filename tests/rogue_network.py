@@ -1,5 +1,5 @@
-"""Neighbours that are broken or hostile: who speaks mDNS on the link, a DHCP server, a name server.  Each is made of raw
-bytes, in the network namespace of the thread that makes it."""
+"""Neighbours that are broken or hostile: who speaks mDNS on the link, a DHCP server.  Each is made of raw bytes, in the
+network namespace of the thread that makes it."""
 import contextlib
 import socket
 import struct
@@ -21,9 +21,9 @@ def question(owner, kind=A):
     return owner + struct.pack(">HH", kind, INTERNET)
 
 
-def record(owner, kind, data, ttl=120, length=None, of_class=FLUSH):
+def record(owner, kind, data, ttl=120, length=None):
     """`length`: what it says of its data, instead of the truth."""
-    return owner + struct.pack(">HHIH", kind, of_class, ttl, len(data) if length is None else length) + data
+    return owner + struct.pack(">HHIH", kind, FLUSH, ttl, len(data) if length is None else length) + data
 
 
 def srv(port, target):
@@ -204,44 +204,3 @@ class Dhcp:
 
     def close(self):
         end(self.door)
-
-
-# --- DNS ---------------------------------------------------------------------------------------
-
-class NameServer:
-    """At an address of this host.  `answer`: what it says, from the question with its number; `asked`: how often."""
-
-    def __init__(self, address="127.7.7.7"):
-        self.address, self.answer, self.asked = address, lambda number, asked: b"", 0
-        self.door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.door.bind((address, 53))
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):  # closed
-            while True:
-                request, peer = self.door.recvfrom(1500)
-                if not request:
-                    return
-                self.asked += 1
-                end = read_name(request, 12)[1] + 4
-                answer = self.answer(struct.unpack(">H", request[:2])[0], request[12:end])
-                if answer:
-                    self.door.sendto(answer, peer)
-
-    def close(self):
-        end(self.door)
-
-
-def addresses(number, asked, *found):
-    """An answer that gives these to a question for IPv4 ones, and none to any other."""
-    is_ours = asked[-4:-2] == struct.pack(">H", A)
-    given = [record(b"\xc0\x0c", A, socket.inet_aton(one), of_class=INTERNET) for one in found]
-    return message([asked], given if is_ours else [], flags=0x8180, number=number)
-
-
-def using(server, folder):
-    """The beginning of a command line: the program behind it asks this name server."""
-    resolv = folder / "resolv.conf"
-    resolv.write_text(f"nameserver {server}\noptions timeout:1 attempts:1\n")
-    return "unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh"
