@@ -11,10 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
-#define USER "user"
 #define LOCKS_FILE "locks"
 
 /* --- locks that outlive a restart ------------------------------------------------------------- */
@@ -65,19 +63,9 @@ static void make_digest(const struct auth *a, const struct auth_check *c,
                            digest);
 }
 
-/* The credentials behind a scheme; NULL: it is another. */
-static const char *behind_scheme(const struct auth_check *c, const char *scheme)
-{
-    size_t n = strlen(scheme);
-    if (c->length <= n || strncasecmp(c->authorization, scheme, n) != 0 ||
-        c->authorization[n] != ' ')
-        return NULL;
-    return c->authorization + n + strspn(c->authorization + n, " ");
-}
-
 static bool is_token(const struct auth *a, const struct auth_check *c)
 {
-    const char *token = behind_scheme(c, "Bearer");
+    const char *token = authorization_behind(c->authorization, c->length, "Bearer");
     size_t n = strlen(a->token), length;
     if (!token || !c->takes_token || n == 0)
         return false;
@@ -85,46 +73,11 @@ static bool is_token(const struct auth *a, const struct auth_check *c)
     return length == n && gnutls_memcmp(token, a->token, n) == 0;
 }
 
-/* GnuTLS steps over blanks and the like; one login is to have one spelling. */
-static bool is_base64(const char *text, size_t length)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
-    for (size_t i = 0; i < length; i++)
-        if (text[i] == 0 || !strchr(alphabet, text[i]))
-            return false;
-    return true;
-}
-
-/* Takes user and password out of Basic credentials; any that make no sense are those of a wrong user. */
-static void decode(struct auth *a, const struct auth_check *c)
-{
-    const char *credentials = behind_scheme(c, "Basic");
-    gnutls_datum_t in, out = {NULL, 0};
-    a->user_is_right = false;
-    a->password_length = 0;
-    if (!credentials)
-        return;
-    in.data = (unsigned char *)(uintptr_t)credentials;
-    in.size = (unsigned)(c->length - (size_t)(credentials - c->authorization));
-    if (!is_base64(credentials, in.size) || gnutls_base64_decode2(&in, &out) < 0)
-        return;
-    const unsigned char *colon = out.size ? memchr(out.data, ':', out.size) : NULL;
-    size_t user = colon ? (size_t)(colon - out.data) : 0;
-    size_t length = colon ? out.size - user - 1 : LOGIN_PASSWORD_MAX + 1;
-    if (length <= LOGIN_PASSWORD_MAX) {
-        memcpy(a->password, colon + 1, length);
-        a->password_length = length;
-        a->user_is_right = user == strlen(USER) && memcmp(out.data, USER, user) == 0;
-    }
-    gnutls_memset(out.data, 0, out.size);
-    gnutls_free(out.data);
-}
-
 static void run_check(struct worker_job *job)
 {
     struct auth *a = CONTAINER_OF(job, struct auth, job);
-    a->right = login_check(a->password, a->password_length, a->checked_hash) && a->user_is_right;
+    a->right =
+        login_check(a->login.password, a->login.length, a->checked_hash) && a->login.user_is_right;
 }
 
 void auth_note_wrong(struct auth *a, const struct sockaddr_storage *address)
@@ -164,7 +117,7 @@ static bool is_good_already(const struct auth *a, const struct auth_check *c)
 
 static void start_slow_check(struct auth *a, struct auth_check *c)
 {
-    decode(a, c);
+    authorization_basic(c->authorization, c->length, &a->login);
     make_digest(a, c, a->digest);
     memcpy(a->checked_hash, a->hash, sizeof a->checked_hash);
     a->running = c;
@@ -224,7 +177,7 @@ static void on_checked(struct worker_job *job)
     struct auth *a = CONTAINER_OF(job, struct auth, job);
     struct auth_check *c = a->running;
     a->running = NULL;
-    explicit_bzero(a->password, sizeof a->password);
+    explicit_bzero(&a->login, sizeof a->login);
     if (strcmp(a->checked_hash, a->hash) != 0)
         auth_begin(a, c); /* the password was changed meanwhile */
     else if (a->right)
@@ -284,6 +237,6 @@ void auth_close(struct auth *a)
 {
     worker_join(&a->job);
     worker_join(&a->save);
-    explicit_bzero(a->password, sizeof a->password);
+    explicit_bzero(&a->login, sizeof a->login);
     explicit_bzero(a->key, sizeof a->key);
 }

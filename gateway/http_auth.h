@@ -6,6 +6,7 @@
 #ifndef HTTP_AUTH_H
 #define HTTP_AUTH_H
 
+#include "authorization.h"
 #include "login.h"
 #include "throttle.h"
 #include "worker.h"
@@ -42,9 +43,8 @@ struct auth {
     struct auth_check *waiting, *running;
     struct worker_job job;
     unsigned char digest[HTTP_AUTH_DIGEST]; /* of what the worker checks */
-    char password[LOGIN_PASSWORD_MAX + 1];
-    size_t password_length;
-    bool user_is_right, right;
+    struct authorization_login login;       /* and what it is given */
+    bool right;
     struct worker_job save;
     bool save_again;
     char locks[THROTTLE_TEXT_MAX];
