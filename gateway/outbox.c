@@ -20,7 +20,8 @@ enum {
     TICK_MS = 1000,
     REMOVE_EVERY_MS = 5000, /* what was acknowledged goes from the disk */
     DISK_RETRY_MS = 30000,
-    CLOCK_STEP_S = 3600 /* since the last batch: the clock was set; slewing is far slower */
+    TOLD_EVERY_MS = 600000, /* of a disk that now fails, now does not */
+    CLOCK_STEP_S = 3600     /* since the last batch: the clock was set; slewing is far slower */
 };
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_SENT };
@@ -47,7 +48,7 @@ struct replay {
     } text[SPOOL_TEXTS_MAX];
 };
 
-enum job_kind { JOB_OPEN, JOB_APPEND, JOB_READ, JOB_REMOVE, JOB_FORGET };
+enum job_kind { JOB_OPEN, JOB_APPEND, JOB_READ, JOB_REMOVE, JOB_FORGET, JOB_KINDS };
 
 /* What the worker does; all of it is the worker's while job.busy. */
 struct disk {
@@ -81,9 +82,11 @@ struct outbox {
     bool unread;        /* the disk has batches behind read_id, or may have: it is not open yet */
     bool forget;        /* asked for */
     int64_t clock_ahead_s; /* of the loop's clock, the time of day, at the last batch; 0: not known */
-    int64_t disk_again_ms; /* after a failure; 0: now */
-    int64_t read_id;       /* up to this one the batches of the disk were taken into the replay, */
-    int64_t remove_id;     /* and up to this one acknowledged */
+    int64_t again_ms[JOB_KINDS]; /* when each may be tried after it failed */
+    int64_t damaged_ms, told_ms; /* when the last damage was found, and trouble logged; 0: never */
+    bool cannot_read;            /* that is the problem, not writing */
+    int64_t read_id;   /* up to this one the batches of the disk were taken into the replay, */
+    int64_t remove_id; /* and up to this one acknowledged */
     int64_t removed_ms;
     uint64_t finished; /* texts on disk that were acknowledged, */
     uint64_t removing; /* and those of them that are being removed */
@@ -176,11 +179,12 @@ static bool send_newest(struct outbox *o)
     return false;
 }
 
-/* Behind those that are being appended all have to wait: these come later, from the disk. */
+/* Behind those that are being appended all have to wait: these come later, from the disk, also if none of them is in
+ * the ring any more. */
 static struct slot *oldest_waiting(struct outbox *o)
 {
     size_t waiting = o->count - (o->fresh && o->count ? 1 : 0); /* the newest goes as live */
-    for (size_t i = 0; i < waiting && !o->appending; i++)
+    for (size_t i = 0; i < waiting && !o->appending && !o->overtaken; i++)
         if (slot_at(o, i)->state == SLOT_WAITING)
             return slot_at(o, i);
     return NULL;
@@ -514,20 +518,26 @@ static bool fill_batch(struct outbox *o)
     return b->count > 0;
 }
 
+static bool may_try(const struct outbox *o, enum job_kind kind)
+{
+    return o->loop->now_ms >= o->again_ms[kind];
+}
+
+/* One that failed holds up none of the others: what is on a disk that is full can be read and sent. */
 static void next_job(struct outbox *o)
 {
-    bool may_try = o->loop->now_ms >= o->disk_again_ms;
-    if (o->disk.job.busy || !may_try || o->disk.folder[0] == 0)
+    if (o->disk.job.busy || o->disk.folder[0] == 0)
         return;
     if (o->forget) {
-        start_job(o, JOB_FORGET);
-    } else if (is_append_due(o) && fill_batch(o)) {
+        if (may_try(o, JOB_FORGET))
+            start_job(o, JOB_FORGET);
+    } else if (may_try(o, JOB_APPEND) && is_append_due(o) && fill_batch(o)) {
         start_job(o, JOB_APPEND);
-    } else if (!o->disk.spool && o->may_exist) {
+    } else if (may_try(o, JOB_OPEN) && !o->disk.spool && o->may_exist) {
         start_job(o, JOB_OPEN);
-    } else if (is_remove_due(o)) {
+    } else if (may_try(o, JOB_REMOVE) && is_remove_due(o)) {
         start_job(o, JOB_REMOVE);
-    } else if (is_read_due(o)) {
+    } else if (may_try(o, JOB_READ) && is_read_due(o)) {
         start_job(o, JOB_READ);
     }
 }
@@ -546,7 +556,7 @@ static void take_opened(struct outbox *o)
 static void take_safe(struct outbox *o, const struct spool_safe *safe)
 {
     o->finished -= safe->sent_gone;
-    if (safe->held_gone && o->replay.batch.id == safe->held_id)
+    if (safe->held_gone && o->replay.batch.count && o->replay.batch.id == safe->held_id)
         o->replay.batch.id = 0;
     else
         o->finished -= safe->held_gone;
@@ -603,8 +613,7 @@ static void leave_file(struct outbox *o)
 
 static void take_forgotten(struct outbox *o)
 {
-    o->forget = false;
-    o->may_exist = false;
+    o->forget = o->may_exist = o->cannot_read = false;
     leave_file(o);
 }
 
@@ -618,18 +627,39 @@ static void lose_file(struct outbox *o)
     leave_file(o);
 }
 
+/* A file that is damaged is left for a new one at once; if that is damaged, too, it waits as for any other trouble. */
+static bool is_first_damage(struct outbox *o)
+{
+    int64_t before_ms = o->damaged_ms;
+    if (!o->disk.damaged)
+        return false;
+    o->damaged_ms = o->loop->now_ms;
+    return before_ms == 0 || o->loop->now_ms - before_ms > DISK_RETRY_MS;
+}
+
+static void tell_trouble(struct outbox *o)
+{
+    bool told = o->told_ms && o->loop->now_ms - o->told_ms < TOLD_EVERY_MS;
+    if (o->problem[0] == 0 && !told) {
+        log_warning("mqtt", "readings cannot be kept on disk: %s", o->disk.error);
+        o->told_ms = o->loop->now_ms;
+    }
+    snprintf(o->problem, sizeof o->problem, "%s", o->disk.error);
+    o->cannot_read = o->disk.kind == JOB_READ && !o->disk.damaged;
+}
+
 static void note_trouble(struct outbox *o)
 {
-    if (o->problem[0] == 0)
-        log_warning("mqtt", "readings cannot be kept on disk: %s", o->disk.error);
-    snprintf(o->problem, sizeof o->problem, "%s", o->disk.error);
+    tell_trouble(o);
     o->dropped += o->overtaken;
     o->overtaken = 0;
     o->appending = 0;
     if (o->disk.kind == JOB_OPEN)
         o->unread = false; /* what is in memory need not wait for it */
-    if (!o->disk.damaged)  /* else a new one is begun at once */
-        o->disk_again_ms = o->loop->now_ms + DISK_RETRY_MS;
+    else if (o->disk.kind == JOB_APPEND && o->disk.spool)
+        o->unread = true; /* it may have been opened for it, and hold older ones */
+    if (!is_first_damage(o))
+        o->again_ms[o->disk.kind] = o->loop->now_ms + DISK_RETRY_MS;
 }
 
 static void take_result(struct outbox *o)
@@ -650,7 +680,8 @@ static void take_result(struct outbox *o)
         return;
     }
     take[o->disk.kind](o);
-    o->problem[0] = 0;
+    if ((o->disk.kind == JOB_READ) == o->cannot_read) /* reading says nothing of writing */
+        o->problem[0] = 0;
 }
 
 static void on_disk_done(struct worker_job *job)
@@ -695,6 +726,16 @@ struct outbox *outbox_open(struct loop *l, const char *folder,
     return o;
 }
 
+/* Texts that wait and are nowhere else. */
+static uint64_t in_memory(const struct outbox *o)
+{
+    const struct replay *r = &o->replay;
+    uint64_t n = r->batch.id ? 0 : r->batch.count - r->acked;
+    for (size_t i = 0; i < OUTBOX_SLOTS; i++)
+        n += o->slots[i].state == SLOT_WAITING;
+    return n;
+}
+
 /* Blocks on the disk. */
 static bool run_now(struct outbox *o, enum job_kind kind)
 {
@@ -706,9 +747,10 @@ static bool run_now(struct outbox *o, enum job_kind kind)
 
 static void keep_the_rest(struct outbox *o)
 {
-    bool good = true;
+    int anew = 1;           /* once more, in a new file, if the one that is there is damaged */
+    bool good = !o->forget; /* the file was to go, and could not */
     while (good && o->settings.keep_days > 0 && fill_batch(o))
-        good = run_now(o, JOB_APPEND);
+        good = run_now(o, JOB_APPEND) || (o->disk.damaged && anew-- > 0);
 }
 
 void outbox_close(struct outbox *o)
@@ -727,6 +769,9 @@ void outbox_close(struct outbox *o)
         run_now(o, JOB_REMOVE);
     if (o->disk.folder[0])
         keep_the_rest(o);
+    if (in_memory(o))
+        log_warning("mqtt", "%llu readings that waited in memory are lost",
+                    (unsigned long long)in_memory(o));
     spool_close(o->disk.spool);
     free(o);
 }
@@ -750,12 +795,9 @@ void outbox_forget(struct outbox *o)
 struct outbox_counts outbox_get_counts(const struct outbox *o)
 {
     const struct replay *r = &o->replay;
-    uint64_t in_memory = r->batch.id ? 0 : r->batch.count - r->acked;
     uint64_t gone = o->finished + (r->batch.id ? r->acked : 0);
-    for (size_t i = 0; i < OUTBOX_SLOTS; i++)
-        in_memory += o->slots[i].state == SLOT_WAITING;
     return (struct outbox_counts){
-        .waiting = in_memory + (o->counts.readings > gone ? o->counts.readings - gone : 0),
+        .waiting = in_memory(o) + (o->counts.readings > gone ? o->counts.readings - gone : 0),
         .disk_bytes = o->counts.bytes,
         .sent_late = o->sent_late,
         .dropped = o->dropped + o->counts.dropped};

@@ -7,6 +7,7 @@
 
 #include "outbox.h"
 
+#include "broken_disk_kit_test.h"
 #include "folder_kit_test.h"
 #include "log.h"
 #include "loop_kit_test.h"
@@ -389,6 +390,7 @@ static int set_up(void **unused)
     (void)unused;
     if (!make_folder_for("outbox_test", true))
         return -1;
+    break_disk();
     settings = (struct outbox_settings){.keep_days = 7, .keep_mib = 64, .late_per_s = 20};
     forget_all();
     loop_init(&loop);
@@ -1214,6 +1216,22 @@ static void forgetting_leaves_no_file(void **unused)
     assert_int_equal(outbox_get_counts(outbox).disk_bytes, 0);
 }
 
+/* What came after is not written to the file that was to go. */
+static void forgetting_that_fails_does_not_hold_up_the_end(void **unused)
+{
+    (void)unused;
+    assert_int_equal(mkdir(path_of(SPOOL_FILE ".bad"), 0700), 0);
+    add_for(20);
+    forget();
+    for (int i = 0; i < 5; i++)
+        add();
+    run(0);
+    assert_true(outbox_problem(outbox)[0]);
+    close_outbox();
+    assert_int_equal(rmdir(path_of(SPOOL_FILE ".bad")), 0);
+    open_outbox(folder);
+}
+
 /* --- a disk that fails ------------------------------------------------------------------------ */
 
 static void a_disk_that_fails_from_the_start_is_told_and_tried_again(void **unused)
@@ -1300,6 +1318,84 @@ static void a_disk_that_is_full_for_a_while_loses_nothing_in_bounds(void **unuse
     assert_all_arrived();
 }
 
+/* Nothing can be written; what is there goes, and so does what comes meanwhile. */
+static void what_is_on_a_disk_that_takes_nothing_more_is_sent(void **unused)
+{
+    static const int errors[] = {ENOSPC, EROFS, EIO};
+    (void)unused;
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        begin_anew();
+        add_for(200);
+        broken_disk.write_error = errors[i];
+        come_up(true);
+        for (int breaks = 0; breaks < 4; breaks++) {
+            add_for(60);
+            go_down();
+            add_for(10);
+            come_up(true);
+        }
+        run(30000);
+        assert_all_arrived();
+        assert_int_equal(waiting(), 0);
+        assert_true(outbox_problem(outbox)[0]);
+        broken_disk.write_error = 0;
+        add_for(60);
+        let_all_go();
+    }
+}
+
+static void move(const char *from, const char *to)
+{
+    char name[ATOMIC_FILE_PATH_MAX];
+    snprintf(name, sizeof name, "%s", path_of(from));
+    assert_int_equal(rename(name, path_of(to)), 0);
+}
+
+/* It could not be opened at the start; that it was opened for the first that had to be written is seen. */
+static void what_is_behind_an_append_that_fails_is_sent(void **unused)
+{
+    (void)unused;
+    add_for(200);
+    close_outbox();
+    move(SPOOL_FILE, "elsewhere");
+    assert_int_equal(mkdir(path_of(SPOOL_FILE), 0700), 0);
+    open_outbox(folder);
+    run(1000);
+    assert_true(outbox_problem(outbox)[0]);
+    assert_int_equal(rmdir(path_of(SPOOL_FILE)), 0);
+    move("elsewhere", SPOOL_FILE);
+    broken_disk.write_error = ENOSPC;
+    add_for(60);
+    come_up(true);
+    run(60000);
+    assert_all_arrived();
+    broken_disk.write_error = 0;
+    add_for(60);
+    let_all_go();
+}
+
+static void one_error_of_the_disk_costs_nothing(void **unused)
+{
+    (void)unused;
+    add_for(1200);
+    restart();
+    run(0);
+    settings.late_per_s = 100;
+    outbox_set(outbox, &settings);
+    come_up(false);
+    for (int errors = 0; errors < 3; errors++) {
+        run(2000);
+        broken_disk.reads = 1;
+        for (int i = 0; i < 100 && broken_disk.reads; i++)
+            run(100);
+        assert_int_equal(broken_disk.reads, 0);
+        run(31000);
+    }
+    assert_false(exists(SPOOL_FILE ".bad"));
+    let_all_go();
+    assert_all_arrived();
+}
+
 static void a_damaged_file_is_set_aside_at_the_start(void **unused)
 {
     static char garbage[8192];
@@ -1363,6 +1459,25 @@ static void damage_while_it_is_used_costs_what_was_on_disk_and_is_counted(void *
     let_all_go();
 }
 
+static void damage_at_the_end_costs_nothing_that_is_in_memory(void **unused)
+{
+    (void)unused;
+    add_for(2000);
+    restart();
+    run(0);
+    damage_file();
+    int first = texts_n;
+    for (int i = 0; i < 5; i++)
+        add();
+    restart();
+    run(0);
+    come_up(false);
+    run(5000);
+    assert_true(exists(SPOOL_FILE ".bad"));
+    for (int i = first; i < texts_n; i++)
+        assert_true(texts[i].arrived);
+}
+
 /* --- slow disks ------------------------------------------------------------------------------- */
 
 static void what_is_being_written_is_not_sent_meanwhile(void **unused)
@@ -1394,6 +1509,50 @@ static void what_memory_drops_while_it_is_being_written_is_not_lost(void **unuse
     owed -= (int64_t)dropped();
     let_all_go();
     assert_int_equal(missing_between(0, texts_n), dropped());
+}
+
+/* The ring has no room for any of the batch that is being written; the next ones wait for it all the same. */
+static void order_is_kept_behind_a_disk_that_hangs(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 10; i++)
+        add();
+    for (int i = 0; i < 66; i++) {
+        add();
+        loop_kit_pass(&loop, 1000);
+    }
+    come_up(false);
+    loop_kit_pass(&loop, 3000);
+    assert_int_equal(messages_n, 0);
+    run(20000); /* take_text() looks at the order */
+    assert_int_equal(waiting(), 0);
+    assert_int_equal(missing_between(0, texts_n), dropped());
+}
+
+/* A batch is acknowledged while the disk makes room by it. */
+static void what_is_acknowledged_while_it_is_dropped_is_counted_once(void **unused)
+{
+    (void)unused;
+    settings.keep_mib = 1;
+    settings.late_per_s = 1000;
+    outbox_set(outbox, &settings);
+    fill_disk();
+    come_up(false);
+    run(50); /* the next removal is seconds away */
+    broker.answer_ms = NEVER;
+    loop_cancel_timer(&loop, &broker.answers);
+    for (int i = 0; i < 8; i++) {
+        outbox_pump(outbox);
+        run(15);
+        broker.busy = true;
+        for (int k = 0; k < 49; k++)
+            add();
+        answer_all();
+        run(0);
+        int arrived = texts_n - missing_between(0, texts_n);
+        assert_int_equal(arrived + (int)(waiting() + dropped()), texts_n);
+        broker.busy = false;
+    }
 }
 
 /* --- anything --------------------------------------------------------------------------------- */
@@ -1577,15 +1736,22 @@ int main(void)
         WITH_OUTBOX(what_is_forgotten_at_any_moment_never_comes_and_what_follows_does),
         WITH_OUTBOX(what_is_forgotten_at_the_very_end_is_forgotten),
         WITH_OUTBOX(forgetting_leaves_no_file),
+        WITH_OUTBOX(forgetting_that_fails_does_not_hold_up_the_end),
         WITH_OUTBOX(a_disk_that_fails_from_the_start_is_told_and_tried_again),
         WITH_OUTBOX(memory_is_the_bound_while_a_disk_fails),
         WITH_OUTBOX(what_is_in_memory_goes_although_the_disk_fails),
         WITH_OUTBOX(it_goes_although_a_file_that_is_there_cannot_be_opened),
         WITH_OUTBOX(a_disk_that_is_full_for_a_while_loses_nothing_in_bounds),
+        WITH_OUTBOX(what_is_on_a_disk_that_takes_nothing_more_is_sent),
+        WITH_OUTBOX(what_is_behind_an_append_that_fails_is_sent),
+        WITH_OUTBOX(one_error_of_the_disk_costs_nothing),
         WITH_OUTBOX(a_damaged_file_is_set_aside_at_the_start),
         WITH_OUTBOX(damage_while_it_is_used_costs_what_was_on_disk_and_is_counted),
+        WITH_OUTBOX(damage_at_the_end_costs_nothing_that_is_in_memory),
         WITH_OUTBOX(what_is_being_written_is_not_sent_meanwhile),
         WITH_OUTBOX(what_memory_drops_while_it_is_being_written_is_not_lost),
+        WITH_OUTBOX(order_is_kept_behind_a_disk_that_hangs),
+        WITH_OUTBOX(what_is_acknowledged_while_it_is_dropped_is_counted_once),
         WITH_OUTBOX(whatever_happens_nothing_is_lost_and_late_ones_are_in_order),
     };
     log_set_level(LOG_LEVEL_ERROR);

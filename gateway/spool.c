@@ -26,6 +26,8 @@ enum {
     APPLICATION = 0x53435350, /* "SCSP", for file(1) and against a stranger's file */
     FORMAT = 1,               /* grows with SCHEMA and with what is in a row */
     BUSY_MS = 200,
+    UNREAD_MAX =
+        10, /* errors of the disk; as it is tried every half a minute, five minutes of them */
     VALUE_MAX = 1 << 20,  /* bytes of any value that SQLite may handle */
     SMALL_FILE = 1 << 18, /* so much is kept when the spool is empty: the next append needs it */
     WINDOW_BITS =
@@ -99,6 +101,7 @@ struct spool {
     int64_t untimed; /* up to this id no batch has a time that counts, so that none needs to be looked at again */
     int code; /* SQLite's, of what failed; 0: system_error alone says it */
     int system_error;
+    int unread; /* so often the disk failed to read what is there */
     bool damaged;
     z_stream packer, unpacker;
     unsigned char packed[PACKED_MAX];
@@ -106,11 +109,15 @@ struct spool {
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
+/* SQLite calls damage also what a statement could not read this time; errno is the statement's (see prepared()).  It is
+ * damage once that has been so often. */
 static bool failed(struct spool *s, int code)
 {
-    s->code = code & 0xFF;
-    s->system_error = s->db ? sqlite3_system_errno(s->db) : 0;
-    s->damaged |= s->code == SQLITE_CORRUPT || s->code == SQLITE_NOTADB;
+    bool spoilt = (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB;
+    bool unread = spoilt && errno == EIO && ++s->unread <= UNREAD_MAX;
+    s->code = unread ? SQLITE_IOERR : code & 0xFF;
+    s->system_error = unread ? EIO : s->db ? sqlite3_system_errno(s->db) : 0;
+    s->damaged |= spoilt && !unread;
     return false;
 }
 
@@ -123,6 +130,7 @@ static bool failed_with_errno(struct spool *s)
 
 static bool found_damage(struct spool *s)
 {
+    errno = 0;
     return failed(s, SQLITE_CORRUPT);
 }
 
@@ -155,6 +163,7 @@ static bool complain(const struct spool *s, const char *what, char error[static 
 
 static bool execute(struct spool *s, const char *texts)
 {
+    errno = 0;
     int code = sqlite3_exec(s->db, texts, NULL, NULL, NULL);
     return code == SQLITE_OK || failed(s, code);
 }
@@ -165,14 +174,23 @@ static sqlite3_stmt *prepared(struct spool *s, enum statement which, int64_t fir
     sqlite3_stmt *statement = s->statement[which];
     sqlite3_bind_int64(statement, 1, first);
     sqlite3_bind_int64(statement, 2, second);
+    errno = 0;
     return statement;
+}
+
+/* Its row is not needed any more; errno stays as the step left it. */
+static void rest(sqlite3_stmt *statement)
+{
+    int error = errno;
+    sqlite3_reset(statement);
+    errno = error;
 }
 
 /* A statement without an answer, to its end. */
 static bool finish(struct spool *s, sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
-    sqlite3_reset(statement);
+    rest(statement);
     return code == SQLITE_DONE || failed(s, code);
 }
 
@@ -188,7 +206,7 @@ static bool ask(struct spool *s, enum statement which, int64_t first, int64_t se
     sqlite3_stmt *statement = prepared(s, which, first, second);
     int code = sqlite3_step(statement);
     *number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
+    rest(statement);
     return code == SQLITE_ROW || failed(s, code);
 }
 
@@ -272,11 +290,14 @@ static enum found read_after(struct spool *s, int64_t after, struct spool_batch 
 {
     sqlite3_stmt *row = prepared(s, READ, after > 0 ? after : 0, 0);
     int code = sqlite3_step(row);
-    errno = 0;
-    bool whole = code == SQLITE_ROW ? read_row(s, row, batch) : code == SQLITE_DONE;
-    if (code == SQLITE_ROW && !whole && heap_is_short())
-        code = SQLITE_NOMEM;
-    sqlite3_reset(row);
+    bool whole = code == SQLITE_DONE;
+    if (code == SQLITE_ROW) {
+        errno = 0;
+        whole = read_row(s, row, batch);
+        if (!whole && heap_is_short())
+            code = SQLITE_NOMEM;
+    }
+    rest(row);
     if (code == SQLITE_DONE)
         batch->id = 0;
     else if (code != SQLITE_ROW)
@@ -327,7 +348,7 @@ static bool find(struct spool *s, int64_t after, int64_t *id, int64_t *kept_s)
     int code = sqlite3_step(row);
     *id = code == SQLITE_ROW ? sqlite3_column_int64(row, ID) : 0;
     *kept_s = code == SQLITE_ROW ? sqlite3_column_int64(row, KEPT_S) : READING_NO_TIME;
-    sqlite3_reset(row);
+    rest(row);
     return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, code);
 }
 

@@ -7,6 +7,7 @@
 
 #include "spool.h"
 
+#include "broken_disk_kit_test.h"
 #include "folder_kit_test.h"
 #include "core/reading.h"
 
@@ -1002,6 +1003,36 @@ static void a_disk_full_from_the_start_is_an_error(void **unused)
     }
 }
 
+/* Reads on until the disk fails: what spool_read() says then. */
+static bool read_with_an_error(void)
+{
+    static struct spool_batch batch;
+    bool good = true;
+    broken_disk.reads = 1;
+    for (int64_t id = 1; good && broken_disk.reads; id = id % 400 + 1)
+        good = spool_read(spool, id, &batch, error);
+    return good;
+}
+
+/* SQLite calls either damage. */
+static void what_cannot_be_read_is_damage_when_it_is_so_often(void **unused)
+{
+    (void)unused;
+    append(1, 400);
+    reopen();
+    break_disk();
+    for (int errors = 0; errors < 10; errors++) {
+        assert_false(read_with_an_error());
+        assert_non_null(strstr(error, "Input/output error"));
+        assert_false(spool_is_damaged(spool));
+        assert_holds(1, 400);
+    }
+    assert_false(read_with_an_error());
+    assert_true(spool_is_damaged(spool));
+    close_spool();
+    assert_set_aside();
+}
+
 #define WITH_SPOOL(test) cmocka_unit_test_setup_teardown(test, make_spool, remove_all)
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_all)
 
@@ -1046,6 +1077,7 @@ int main(void)
         WITH_SPOOL(a_deleted_spool_leaves_nothing),
         WITH_SPOOL(a_full_disk_refuses_and_keeps_what_it_has),
         IN_FOLDER(a_disk_full_from_the_start_is_an_error),
+        WITH_SPOOL(what_cannot_be_read_is_damage_when_it_is_so_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
