@@ -348,6 +348,21 @@ static bool add_code(struct parser *p, const struct csv_cell *cell, char *word, 
     return true;
 }
 
+/* The same number can be written shorter, as 1e3: what counts is how we print it. */
+static bool check_codes_fit(struct parser *p, const struct csv_cell *cell)
+{
+    char text[MAP_ROW_CELL_MAX];
+    struct text_out out;
+    text_init(&out, text, sizeof text);
+    map_row_put_codes(&out, &p->row);
+    return !out.overflow ||
+           refuse(
+               p, cell->column,
+               "the codes of %s have more than %d characters, with all digits written; leave out "
+               "some",
+               map_row_settings[p->row.of], MAP_ROW_CELL_MAX - 1);
+}
+
 static bool read_codes(struct parser *p, const struct csv_cell *cell)
 {
     size_t first = p->file->codes_used;
@@ -362,7 +377,7 @@ static bool read_codes(struct parser *p, const struct csv_cell *cell)
                       cell->text);
     p->file->codes[p->file->codes_used++].code = CODE_END;
     p->row.codes = p->file->codes + first;
-    return true;
+    return check_codes_fit(p, cell);
 }
 
 /* A speed that 16 bits do not hold must be written in another way. */

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "core/register_write.h"
+#include "csv.h"
 #include "map_file.h"
 
 #include <stdio.h>
@@ -471,6 +472,27 @@ static void texts_and_codes_are_bounded(void **unused)
     assert_refused(text, "m.csv:409:24: the texts of a map have 49152 bytes at most, all together");
 }
 
+/* With 42 codes of twelve bytes behind the first. */
+static const char *row_of_codes(const char *first)
+{
+    static char line[CSV_LINE_MAX];
+    int n = snprintf(line, sizeof line, "0,baud_low,uint16,,,%s", first);
+    for (int code = 10000; code < 10042; code++)
+        n += snprintf(line + n, sizeof line - (size_t)n, " %d=%d", code, code);
+    return line;
+}
+
+/* However they are written. */
+static void codes_are_no_more_than_can_be_printed(void **unused)
+{
+    (void)unused;
+    static const char why[] = "the codes of baud_low have more than 511 characters, with all "
+                              "digits written; leave out some";
+    assert_int_equal(row_of(row_of_codes("100=100"))->codes[42].code, 10041);
+    assert_row_refused(row_of_codes("1000=100"), 21, why);
+    assert_row_refused(row_of_codes("1e3=100"), 21, why);
+}
+
 static void codes_are_checked(void **unused)
 {
     (void)unused;
@@ -589,6 +611,7 @@ int main(void)
         cmocka_unit_test(registers_end_before_the_gateways_own),
         cmocka_unit_test(a_map_has_the_size_an_image_takes),
         cmocka_unit_test(texts_and_codes_are_bounded),
+        cmocka_unit_test(codes_are_no_more_than_can_be_printed),
         cmocka_unit_test(codes_are_checked),
         cmocka_unit_test(what_makes_no_sense_together_is_refused),
         cmocka_unit_test(a_bad_line_is_named_with_its_column),

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { CELL_MAX = 512 };
-
 /* --- map files -------------------------------------------------------------------------------- */
 
 static bool needs_quotes(const char *text)
@@ -67,7 +65,7 @@ static void put_fixed(struct text_out *out, const struct register_row *row)
 static void print_built(FILE *to, void (*put)(struct text_out *, const struct register_row *),
                         const struct register_row *row)
 {
-    char cell[CELL_MAX];
+    char cell[MAP_ROW_CELL_MAX];
     struct text_out out;
     text_init(&out, cell, sizeof cell);
     put(&out, row);
@@ -233,7 +231,7 @@ enum { HEX, DEC, REGS, FC, TYPE, UNIT, SHOWS, VALUE, TABLE_COLUMNS };
 static const char *const heads[TABLE_COLUMNS] = {"hex",  "dec",  "regs",  "fc",
                                                  "type", "unit", "shows", "value"};
 struct table_row {
-    char cell[TABLE_COLUMNS][CELL_MAX];
+    char cell[TABLE_COLUMNS][MAP_ROW_CELL_MAX];
 };
 
 static void make_row(const struct shown *s, const struct map_walk_row *at, struct table_row *row)
@@ -243,15 +241,18 @@ static void make_row(const struct shown *s, const struct map_walk_row *at, struc
     struct text_out out;
     bool both = at->in[SPACE_INPUT] && at->in[SPACE_HOLDING];
     for (int i = TYPE; i < VALUE; i++) {
-        text_init(&out, row->cell[i], CELL_MAX);
+        text_init(&out, row->cell[i], MAP_ROW_CELL_MAX);
         put[i](&out, at->row);
     }
-    text_init(&out, row->cell[VALUE], CELL_MAX);
+    text_init(&out, row->cell[VALUE], MAP_ROW_CELL_MAX);
     put_value(&out, s, at);
-    snprintf(row->cell[HEX], CELL_MAX, "0x%04X", at->row->address);
-    snprintf(row->cell[DEC], CELL_MAX, "%u", at->row->address);
-    snprintf(row->cell[REGS], CELL_MAX, "%u", register_row_length(at->row));
-    snprintf(row->cell[FC], CELL_MAX, "%s", both ? "03+04" : at->in[SPACE_INPUT] ? "04" : "03");
+    snprintf(row->cell[HEX], MAP_ROW_CELL_MAX, "0x%04X", at->row->address);
+    snprintf(row->cell[DEC], MAP_ROW_CELL_MAX, "%u", at->row->address);
+    snprintf(row->cell[REGS], MAP_ROW_CELL_MAX, "%u", register_row_length(at->row));
+    snprintf(row->cell[FC], MAP_ROW_CELL_MAX, "%s",
+             both                  ? "03+04"
+             : at->in[SPACE_INPUT] ? "04"
+                                   : "03");
 }
 
 static void print_row(FILE *to, const char *const cells[static TABLE_COLUMNS],

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "csv.h"
 #include "map_file.h"
 #include "map_print.h"
 #include "map_row.h"
@@ -145,6 +146,26 @@ static void what_was_written_so_is_printed_so(void **unused)
     (void)unused;
     char *text = csv_of(load(EVERYTHING));
     assert_string_equal(text, EVERYTHING);
+    free(text);
+}
+
+/* With the most codes there can be, the longest names, and a title of quotes, each of which is written as two. */
+static void the_longest_line_comes_back(void **unused)
+{
+    (void)unused;
+    char quotes[2 * MAP_TITLE_MAX + 1], map[2 * CSV_LINE_MAX];
+    memset(quotes, '"', sizeof quotes - 1);
+    quotes[sizeof quotes - 1] = 0;
+    int n =
+        snprintf(map, sizeof map,
+                 "map,M,T\nword order,normal\nfunction 16,off\nunknown,as set\nsigned mark,lowest\n"
+                 "register,quantity,type,scale,word order,fixed value,form,function,title\n"
+                 "0xFDFE,termination,float32,,swapped,0=10000");
+    for (int code = 10001; code <= 10063; code++)
+        n += snprintf(map + n, sizeof map - (size_t)n, " 0=%d", code);
+    snprintf(map + n, sizeof map - (size_t)n, ",,3,\"%s\"\n", quotes);
+    char *text = csv_of(load(map));
+    assert_string_equal(text, map);
     free(text);
 }
 
@@ -321,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_map_of_the_core_comes_back_from_its_csv),
         cmocka_unit_test(what_was_written_so_is_printed_so),
+        cmocka_unit_test(the_longest_line_comes_back),
         cmocka_unit_test(a_map_without_rows_for_04_comes_back),
         cmocka_unit_test(scales_are_printed_short),
         cmocka_unit_test(the_table_shows_what_a_master_reads),

@@ -19,6 +19,10 @@ struct map_property_words {
 };
 extern const struct map_property_words map_properties[MAP_PROPERTIES];
 
+/* Bytes of what a cell of a map file holds, with a NUL: of the row's codes, which have no other bound.  Printed, a line
+ * with them and the longest title stays below CSV_LINE_MAX. */
+enum { MAP_ROW_CELL_MAX = 512 };
+
 /* True for "ascii" and "ascii-low". */
 bool map_row_is_text(const struct register_row *row);
 
