@@ -695,12 +695,12 @@ static bool read_head_line(struct parser *p, bool *is_done)
     size_t property = 0;
     while (property < MAP_PROPERTIES && strcasecmp(map_properties[property].name, word) != 0)
         property++;
-    *is_done = is_header(p);
-    if (!*is_done && strcasecmp(word, "map") == 0)
+    *is_done = false;
+    if (strcasecmp(word, "map") == 0) /* its title may be "Register" */
         return read_map_line(p);
-    if (!*is_done && strcasecmp(word, "alone") == 0)
+    if (strcasecmp(word, "alone") == 0)
         return read_alone_line(p);
-    if (!*is_done && property < MAP_PROPERTIES)
+    if (property < MAP_PROPERTIES && !is_header(p)) /* a column is called "word order", too */
         return read_property(p, property);
     *is_done = true;
     return read_header(p);

@@ -95,6 +95,17 @@ static void the_shortest_file_has_the_usual_meaning(void **unused)
     assert_int_equal(map->input.rows[0].of, Q_POWER);
 }
 
+static void names_and_titles_may_be_those_of_columns(void **unused)
+{
+    (void)unused;
+    assert_string_equal(load("map,My-Meter,Register\n" HEAD "0,tariff,uint16\n")->title,
+                        "Register");
+    assert_string_equal(load("map,register\n" HEAD "0,tariff,uint16\n")->name, "register");
+    const struct register_map *map =
+        load(NAME "word order,register,quantity,type,scale,fixed value\nswapped,0,power_w,int32\n");
+    assert_int_equal(map->input.rows[0].order, ROW_ORDER_SWAPPED);
+}
+
 static void each_property_is_said_alone(void **unused)
 {
     (void)unused;
@@ -593,6 +604,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_becomes_a_map),
         cmocka_unit_test(the_shortest_file_has_the_usual_meaning),
+        cmocka_unit_test(names_and_titles_may_be_those_of_columns),
         cmocka_unit_test(each_property_is_said_alone),
         cmocka_unit_test(a_register_can_read_otherwise_alone),
         cmocka_unit_test(a_spreadsheets_semicolons_and_decimal_commas_are_read),
