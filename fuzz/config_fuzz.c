@@ -62,6 +62,23 @@ static void demand_shown_can_be_sent(const struct config *c)
     json_decref(shown);
 }
 
+static void demand_json(const char *text)
+{
+    json_t *json = json_string(text);
+    demand(json != NULL);
+    json_decref(json);
+}
+
+/* What was wrong goes into an answer. */
+static void demand_told(const struct config_errors *errors)
+{
+    demand(errors->count <= CONFIG_ERRORS_MAX);
+    for (size_t i = 0; i < errors->count; i++) {
+        demand_json(errors->list[i].pointer);
+        demand_json(errors->list[i].detail);
+    }
+}
+
 static void try_patch(const char *text, size_t length)
 {
     static struct config config;
@@ -75,8 +92,8 @@ static void try_patch(const char *text, size_t length)
         demand_round_trip(&config);
         demand_shown_can_be_sent(&config);
     } else {
-        demand(errors.count > 0 && errors.count <= CONFIG_ERRORS_MAX &&
-               is_same(&config, defaults()));
+        demand(errors.count > 0 && is_same(&config, defaults()));
+        demand_told(&errors);
     }
     json_decref(patch);
 }
@@ -90,6 +107,7 @@ static void try_file(const char *text, size_t length)
         demand(is_same(&config, defaults()));
     else
         demand_round_trip(&config);
+    demand_told(&errors);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -30,8 +30,8 @@ static void complain(struct config_errors *errors, const char *pointer, const ch
     if (errors->count == CONFIG_ERRORS_MAX)
         return;
     struct config_error *e = &errors->list[errors->count++];
-    snprintf(e->pointer, sizeof e->pointer, "%s", pointer);
-    snprintf(e->detail, sizeof e->detail, "%s", detail);
+    text_copy(e->pointer, sizeof e->pointer, pointer);
+    text_copy(e->detail, sizeof e->detail, detail);
 }
 
 bool config_is_set(const struct config *c, const char *pointer)
@@ -202,11 +202,13 @@ static void complain_of_key(struct config_errors *errors, const char *pointer)
     complain(errors, pointer, detail);
 }
 
-/* Appends /KEY to a pointer, escaped as RFC 6901 wants; what is too long is cut: no row is that long. */
+/* Appends /KEY to a pointer, escaped as RFC 6901 wants; what is too long is cut: no row is that long.  With a byte more
+ * than there is room for, text_copy() sees whether that is within a character. */
 static void extend_pointer(char out[static CONFIG_POINTER_MAX], const char *parent, const char *key)
 {
+    char whole[CONFIG_POINTER_MAX + 1];
     struct text_out text;
-    text_init(&text, out, CONFIG_POINTER_MAX);
+    text_init(&text, whole, sizeof whole);
     text_put(&text, parent);
     text_char(&text, '/');
     for (const char *p = key; *p; p++) {
@@ -215,6 +217,7 @@ static void extend_pointer(char out[static CONFIG_POINTER_MAX], const char *pare
         else
             text_char(&text, *p);
     }
+    text_copy(out, CONFIG_POINTER_MAX, whole);
 }
 
 static void patch_object(struct config *c, const char *parent, json_t *object,

@@ -110,7 +110,7 @@ extern const size_t config_row_count;
 struct config_errors {
     size_t count;
     struct config_error {
-        char pointer[CONFIG_POINTER_MAX];
+        char pointer[CONFIG_POINTER_MAX]; /* both whole characters of UTF-8, whatever was sent */
         char detail[CONFIG_DETAIL_MAX];
     } list[CONFIG_ERRORS_MAX];
 };

@@ -240,6 +240,45 @@ static void an_endless_key_is_refused(void **unused)
     assert_memory_equal(&config, &defaults, sizeof config);
 }
 
+/* Wherever it is cut: what is told is text that JSON can hold. */
+static void a_long_key_is_cut_between_characters(void **unused)
+{
+    char key[8 + 4 * 40 + 1];
+    (void)unused;
+    for (int shift = 0; shift < 8; shift++) {
+        int n = snprintf(key, sizeof key, "%.*s", shift, "xxxxxxxx");
+        for (int i = 0; i < 40; i++)
+            n += snprintf(key + n, sizeof key - (size_t)n, "%s",
+                          shift % 2 ? "\xC3\xA4" : "\xF0\x9F\x94\x8C");
+        assert_false(apply(json_pack("{s:i, s:{s:i}}", key, 1, "MQTT", key, 1)));
+        assert_int_equal(errors.count, 2);
+        for (size_t i = 0; i < errors.count; i++) {
+            json_t *told = json_string(errors.list[i].pointer);
+            assert_non_null(told);
+            assert_true(json_string_length(told) > CONFIG_POINTER_MAX - 5);
+            json_decref(told);
+        }
+    }
+}
+
+/* What is refused is quoted, and not all of it. */
+static void a_long_value_is_quoted_up_to_a_character(void **unused)
+{
+    static const char *const pointers[] = {"/MQTT/Site", "/MQTT/Broker", "/Internet/PingTarget"};
+    (void)unused;
+    for (size_t i = 0; i < COUNT(pointers); i++)
+        for (int shift = 0; shift < 4; shift++) {
+            char value[80];
+            int n = snprintf(value, sizeof value, "/%.*s", shift, "xxx");
+            for (int k = 0; k < 15; k++)
+                n += snprintf(value + n, sizeof value - (size_t)n, "%s", "\xF0\x9F\x94\x8C");
+            assert_refused(nest(pointers[i], json_string(value)), pointers[i]);
+            json_t *told = json_string(errors.list[0].detail);
+            assert_non_null(told);
+            json_decref(told);
+        }
+}
+
 static void what_is_not_known_is_not_entered(void **unused)
 {
     json_t *deep = json_object();
@@ -736,6 +775,8 @@ int main(void)
         TEST(keys_are_told_as_json_pointers),
         TEST(the_right_spelling_of_a_key_is_told),
         TEST(an_endless_key_is_refused),
+        TEST(a_long_key_is_cut_between_characters),
+        TEST(a_long_value_is_quoted_up_to_a_character),
         TEST(what_is_not_known_is_not_entered),
         TEST(of_many_faults_the_first_are_told),
         TEST(secrets_are_exactly_these),

@@ -73,19 +73,26 @@ bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX])
     return broker_parse(url, &b, error);
 }
 
+/* Bytes of a text that go into an error: whole characters of UTF-8, so that it can go into JSON. */
+static int quotable(const char *text)
+{
+    return (int)text_fitting(text, 60);
+}
+
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
 {
     size_t n = 0;
     for (const char *p = site; *p; p++, n++)
         if ((unsigned char)*p <= ' ' || *p == 0x7F || strchr("+#/", *p)) {
             snprintf(error, MQTT_ERROR_MAX,
-                     "site \"%.60s\": blanks, control characters and + # / cannot stand in a topic",
-                     site);
+                     "site \"%.*s\": blanks, control characters and + # / cannot stand in a topic",
+                     quotable(site), site);
             return false;
         }
     if (n <= MQTT_SITE_MAX)
         return true;
-    snprintf(error, MQTT_ERROR_MAX, "site \"%.60s...\": at most %d bytes", site, MQTT_SITE_MAX);
+    snprintf(error, MQTT_ERROR_MAX, "site \"%.*s...\": at most %d bytes", quotable(site), site,
+             MQTT_SITE_MAX);
     return false;
 }
 

@@ -1,6 +1,7 @@
 #include "reach.h"
 
 #include "address.h"
+#include "core/text_out.h"
 #include "heap.h"
 #include "log.h"
 #include "ping.h"
@@ -113,9 +114,9 @@ bool reach_check_target(const char *target, char error[static REACH_ERROR_MAX])
         return true;
     snprintf(error, REACH_ERROR_MAX,
              numeric
-                 ? "\"%.60s\" is not the address of one machine that can be reached from anywhere"
-                 : "\"%.60s\": a host name or an address alone, like example.org or 192.0.2.1",
-             target);
+                 ? "\"%.*s\" is not the address of one machine that can be reached from anywhere"
+                 : "\"%.*s\": a host name or an address alone, like example.org or 192.0.2.1",
+             (int)text_fitting(target, 60), target);
     return false;
 }
 

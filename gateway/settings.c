@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "atomic_file.h"
+#include "core/text_out.h"
 #include "heap.h"
 #include "http_head.h"
 #include "log.h"
@@ -32,8 +33,9 @@ static void note_problem(struct settings *s, const struct config_errors *errors,
             DAMAGED_FILE);
     else if (errors->count)
         snprintf(s->problem, sizeof s->problem,
-                 "%s in the stored configuration cannot be used (%.120s): the default holds",
-                 errors->list[0].pointer, errors->list[0].detail);
+                 "%s in the stored configuration cannot be used (%.*s): the default holds",
+                 errors->list[0].pointer, (int)text_fitting(errors->list[0].detail, 120),
+                 errors->list[0].detail);
     if (s->problem[0])
         log_warning("settings", "%s/%s: %s", s->state_dir, SETTINGS_FILE, s->problem);
 }

@@ -21,6 +21,7 @@
 
 #define FILE_NAME "config.json"
 #define FIRST_NAME "first"
+#define A10 "\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4"
 #define HOME "{\"Version\":1,\"Settings\":{\"MQTT\":{\"Site\":\"home\"}}}"
 
 static struct loop loop;
@@ -324,6 +325,26 @@ static void what_cannot_be_used_is_named(void **unused)
     assert_string_equal(settings.problem, "/MQTT/Keepalive in the stored configuration cannot be "
                                           "used (must be a whole number from 5 to 3600): the "
                                           "default holds");
+}
+
+/* Or the whole status could not be told. */
+static void what_is_named_is_text_that_json_can_hold(void **unused)
+{
+    static const char format[] = "{\"Version\":1,\"Settings\":{\"%.*s" A10 A10 A10 A10 A10 "\":1}}";
+    static const char site[] =
+        "{\"Version\":1,\"Settings\":{\"MQTT\":{\"Site\":\"%.*s" A10 A10 A10 "/\"}}}";
+    char text[400];
+    (void)unused;
+    load();
+    for (int shift = 0; shift < 4; shift++) {
+        snprintf(text, sizeof text, shift < 2 ? format : site, shift % 2, "x");
+        put(text);
+        load_again();
+        json_t *told = json_string(settings.problem);
+        assert_non_null(told);
+        assert_non_null(strstr(settings.problem, ": the default holds"));
+        json_decref(told);
+    }
 }
 
 /* A step back to an older program must not cost what the newer one knew. */
@@ -1058,6 +1079,7 @@ int main(void)
         TEST(an_oversized_file_is_damaged),
         TEST(an_unreadable_file_is_a_problem_and_stays),
         TEST(what_cannot_be_used_is_named),
+        TEST(what_is_named_is_text_that_json_can_hold),
         TEST(a_newer_file_is_kept_when_ours_is_saved),
         TEST(so_is_a_file_of_which_a_part_could_not_be_used),
         TEST(a_change_is_saved_before_it_is_applied),

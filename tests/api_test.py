@@ -488,7 +488,7 @@ BAD_SETTINGS = [
     ({"Meter": {"EstimateU31": 1}}, "/Meter/EstimateU31"), ({"Metrics": {"Token": "short"}}, "/Metrics/Token"),
     ({"Internet": {"PingTarget": "https://h"}}, "/Internet/PingTarget"),
     ({"Internet": {"PingTarget": "1.2.3"}}, "/Internet/PingTarget"),
-    ({"a/b~c": 1}, "/a~1b~0c"),
+    ({"a/b~c": 1}, "/a~1b~0c"), ({"x" + "ä" * 60: 1}, "/x" + "ä" * 38), ({"MQTT": {"Site": "x" + "ä" * 30 + "/"}}, "/MQTT/Site"),
 ]
 
 
