@@ -1,5 +1,6 @@
 #include "network_parts.h"
 
+#include "core/text_out.h"
 #include "heap.h"
 #include "log.h"
 
@@ -231,7 +232,8 @@ static void on_failed(struct nm_owner *owner, enum network_kind kind, const char
     if (kind != network_wanted_kind(n) || !n->has[kind])
         return;
     n->has[kind] = false; /* given anew, in case that somebody has removed it */
-    snprintf(n->refusal, sizeof n->refusal, "NetworkManager refuses: %s", why);
+    snprintf(n->refusal, sizeof n->refusal, "NetworkManager refuses: %.*s",
+             (int)text_fitting(why, sizeof n->refusal - sizeof "NetworkManager refuses: "), why);
     if (n->loop->now_ms >= n->try_ms)
         try_later(n);
 }

@@ -165,6 +165,19 @@ static void what_is_refused_is_given_again_less_and_less_often(void **unused)
     network_kit_expect_state(NETWORK_CONNECTING, "");
 }
 
+/* It is told in JSON. */
+static void a_long_refusal_is_cut_between_characters(void **unused)
+{
+    char why[2 * NM_PROBLEM_MAX + 1] = "";
+    (void)unused;
+    network_kit_start(FACTORY);
+    for (size_t i = 0; i + 2 < sizeof why; i += 2)
+        memcpy(why + i, "\xC3\xA4", 2);
+    kit.nm_owner->failed(kit.nm_owner, NETWORK_ETHERNET, why);
+    const char *told = network_get_info(kit.network).problem;
+    assert_int_equal(strlen(told), NM_PROBLEM_MAX - 2); /* one more would be half a character */
+}
+
 static void another_manager_may_refuse_nothing(void **unused)
 {
     (void)unused;
@@ -518,6 +531,7 @@ int main(void)
         TEST(another_manager_gets_everything_anew),
         TEST(one_that_does_not_come_up_is_tried_less_and_less_often),
         TEST(what_is_refused_is_given_again_less_and_less_often),
+        TEST(a_long_refusal_is_cut_between_characters),
         TEST(another_manager_may_refuse_nothing),
         TEST(what_cannot_be_reapplied_is_activated),
         TEST(another_refusal_changes_nothing),

@@ -1,6 +1,7 @@
 #include "update.h"
 
 #include "core/reading.h"
+#include "core/text_out.h"
 #include "heap.h"
 #include "log.h"
 #include "update_bundle.h"
@@ -71,7 +72,7 @@ static void enter(struct update *u, enum update_state state, const char *detail)
 {
     u->state = state;
     u->percent = -1;
-    snprintf(u->detail, sizeof u->detail, "%s", detail);
+    text_copy(u->detail, sizeof u->detail, detail);
     tell(u);
 }
 
@@ -133,7 +134,7 @@ static void fail(struct update *u, enum update_refusal refusal, const char *reas
 {
     char why[UPDATE_ERROR_MAX];
     bool was_writing = u->state == UPDATE_WRITING;
-    snprintf(why, sizeof why, "%s", reason); /* it may lie in what is put away */
+    text_copy(why, sizeof why, reason); /* it may lie in what is put away */
     log_warning("update", "%s is not installed: %s", u->record.to[0] ? u->record.to : "the bundle",
                 why);
     put_bundle_away(u);
@@ -149,8 +150,8 @@ static void fail(struct update *u, enum update_refusal refusal, const char *reas
 static void wait_for_restart(struct update *u, const char *why)
 {
     char detail[UPDATE_DETAIL_MAX];
-    snprintf(detail, sizeof detail, "restart the box to use %s%s%s", u->record.to,
-             why[0] ? ": " : "", why);
+    snprintf(detail, sizeof detail, "restart the box to use %s%s%.*s", u->record.to,
+             why[0] ? ": " : "", (int)text_fitting(why, 120), why);
     log_warning("update", "%s", detail);
     enter(u, UPDATE_WAITING, detail);
 }
@@ -252,17 +253,24 @@ static void on_completed(struct rauc_owner *owner, const char *error)
 
 /* --- checking --------------------------------------------------------------------------------- */
 
+/* Bytes of a text that go into a reason: whole characters of UTF-8, so that it can go into JSON. */
+static int quotable(const char *text)
+{
+    return (int)text_fitting(text, 60);
+}
+
 /* Also notes which release it is. */
 static bool fits(struct update *u, const char *compatible, const char *version,
                  char why[static UPDATE_ERROR_MAX])
 {
     struct update_version v;
     if (strcmp(compatible, u->rauc.compatible) != 0)
-        snprintf(why, UPDATE_ERROR_MAX, "it is for \"%.60s\", and this box is \"%.60s\"",
-                 compatible, u->rauc.compatible);
+        snprintf(why, UPDATE_ERROR_MAX, "it is for \"%.*s\", and this box is \"%.*s\"",
+                 quotable(compatible), compatible, quotable(u->rauc.compatible), u->rauc.compatible);
     else if (!update_version_read(version, &v))
         snprintf(why, UPDATE_ERROR_MAX,
-                 "its version \"%.60s\" is none of ours: MAJOR.MINOR.PATCH+security.N", version);
+                 "its version \"%.*s\" is none of ours: MAJOR.MINOR.PATCH+security.N",
+                 quotable(version), version);
     else {
         update_version_text(&v, u->record.to);
         return update_version_allowed(&v, &u->floor, why);

@@ -545,6 +545,24 @@ static void a_foreign_version_is_refused(void **unused)
     assert_refused("is none of ours");
 }
 
+/* Whoever signs a bundle may name it as he likes; the reason is told in JSON. */
+static void names_are_quoted_up_to_a_character(void **unused)
+{
+    char name[100] = "";
+    (void)unused;
+    for (int shift = 0; shift < 2; shift++) {
+        int n = snprintf(name, sizeof name, "%.*s", shift, "x");
+        for (int i = 0; i < 40; i++)
+            n += snprintf(name + n, sizeof name - (size_t)n, "\xC3\xA4");
+        version = name;
+        assert_refused("\xC3\xA4\" is none of ours");
+        version = NEW;
+        compatible = name;
+        assert_refused("\xC3\xA4\", and this box is \"box-amd64\"");
+        compatible = "box-amd64";
+    }
+}
+
 static void the_stored_floor_holds_for_an_older_system(void **unused)
 {
     (void)unused;
@@ -706,6 +724,7 @@ int main(void)
         TEST(an_older_release_is_refused),
         TEST(a_lower_security_counter_is_refused),
         TEST(a_foreign_version_is_refused),
+        TEST(names_are_quoted_up_to_a_character),
         TEST(the_stored_floor_holds_for_an_older_system),
         TEST(a_damaged_floor_is_the_running_system),
         TEST(without_a_release_nothing_is_installed),
