@@ -379,14 +379,19 @@ static enum update_refusal make_file(struct update *u, int64_t length, char *err
     const char *folder = u->folder[0] ? u->folder : u->state_dir;
     u->bundle.written = on_written;
     u->expected = length;
-    if (update_bundle_open(&u->bundle, u->loop, folder, length)) {
-        u->record = (struct update_record){.time_s = READING_NO_TIME};
-        snprintf(u->record.from, sizeof u->record.from, "%s", u->release);
+    if (update_bundle_open(&u->bundle, u->loop, folder, length))
         return UPDATE_ACCEPTED;
-    }
     snprintf(error, UPDATE_ERROR_MAX, "a bundle has no place in %.100s: %s", folder,
              strerror(errno));
     return errno == ENOSPC ? UPDATE_NO_ROOM : UPDATE_ABSENT;
+}
+
+/* From here on nothing refuses it: how the one before ended is forgotten. */
+static void begin(struct update *u, enum update_state state)
+{
+    u->record = (struct update_record){.time_s = READING_NO_TIME};
+    snprintf(u->record.from, sizeof u->record.from, "%s", u->release);
+    enter(u, state, "");
 }
 
 enum update_refusal update_from_url(struct update *u, const char *url,
@@ -405,7 +410,7 @@ enum update_refusal update_from_url(struct update *u, const char *url,
         put_bundle_away(u);
         return UPDATE_ABSENT;
     }
-    enter(u, UPDATE_FETCHING, "");
+    begin(u, UPDATE_FETCHING);
     return UPDATE_ACCEPTED;
 }
 
@@ -422,7 +427,7 @@ enum update_refusal update_from_sender(struct update *u, struct update_sender *s
     if (refusal != UPDATE_ACCEPTED)
         return refusal;
     u->sender = s;
-    enter(u, UPDATE_RECEIVING, "");
+    begin(u, UPDATE_RECEIVING);
     return UPDATE_ACCEPTED;
 }
 

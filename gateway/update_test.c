@@ -686,6 +686,19 @@ static void a_downloader_that_is_not_there_is_told(void **unused)
     assert_int_equal(offer(), UPDATE_ACCEPTED);
 }
 
+static void what_is_not_begun_leaves_the_result_of_before(void **unused)
+{
+    char error[UPDATE_ERROR_MAX] = "";
+    (void)unused;
+    refused = "Info";
+    send_bundle();
+    assert_failed("its signature");
+    assert_int_equal(update_from_url(update, "https://a.example/b", error), UPDATE_ABSENT);
+    assert_failed("its signature");
+    assert_int_equal(offer(), UPDATE_ACCEPTED);
+    assert_null(info().result);
+}
+
 static void a_package_is_the_package_managers(void **unused)
 {
     const struct update_settings settings = {.manager = UPDATE_BY_PACKAGES, .state_dir = folder};
@@ -736,6 +749,7 @@ int main(void)
         TEST(a_sender_that_goes_late_costs_nothing),
         TEST(sizes_are_bounded),
         TEST(a_downloader_that_is_not_there_is_told),
+        TEST(what_is_not_begun_leaves_the_result_of_before),
         TEST(a_package_is_the_package_managers),
     };
     log_set_level(LOG_LEVEL_ERROR);
