@@ -583,7 +583,8 @@ static json_t *settings_in(json_t *root, json_int_t *version)
     return readers[*version > CONFIG_VERSION ? CONFIG_VERSION : *version](root);
 }
 
-/* Applies each setting alone, so that one which cannot be used costs itself only. */
+/* Applies each setting alone, so that one which cannot be used costs itself only.  An empty object holds
+ * none, so it is judged itself: it may stand where a value belongs. */
 static void take_one_by_one(struct config *c, const char *parent, json_t *object,
                             struct config_errors *errors)
 {
@@ -593,7 +594,7 @@ static void take_one_by_one(struct config *c, const char *parent, json_t *object
     json_object_foreach(object, key, value)
     {
         extend_pointer(pointer, parent, key);
-        if (json_is_object(value))
+        if (json_object_size(value) > 0)
             take_one_by_one(c, pointer, value, errors);
         else
             patch_member(c, pointer, value, errors);

@@ -376,6 +376,23 @@ static void a_bad_setting_costs_itself_only(void **unused)
     }
 }
 
+static void an_empty_object_is_no_value(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < config_row_count; i++) {
+        json_t *given = nest(config_rows[i].pointer, json_object());
+        char *text = json_dumps(given, 0);
+        assert_int_equal(read_text(text), CONFIG_FILE_PARTLY);
+        assert_int_equal(errors.count, 1);
+        assert_string_equal(errors.list[0].pointer, config_rows[i].pointer);
+        assert_same(&config, &defaults);
+        json_decref(given);
+        free(text);
+    }
+    assert_int_equal(read_text("{\"Version\":1,\"Settings\":{\"Frob\":{}}}"), CONFIG_FILE_PARTLY);
+    assert_int_equal(read_text("{\"Version\":1,\"Settings\":{\"MQTT\":{}}}"), CONFIG_FILE_GOOD);
+}
+
 static void what_is_not_known_is_told_and_left_out(void **unused)
 {
     (void)unused;
@@ -472,6 +489,7 @@ int main(void)
         TEST(a_file_without_one_of_its_lines_leaves_something_sane),
         TEST(endless_depth_is_no_danger),
         TEST(a_bad_setting_costs_itself_only),
+        TEST(an_empty_object_is_no_value),
         TEST(what_is_not_known_is_told_and_left_out),
         TEST(network_settings_that_do_not_go_together_are_all_left_out),
         TEST(so_is_a_network_whose_address_was_bad),
