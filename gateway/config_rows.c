@@ -105,6 +105,15 @@ static bool check_site(char *text, char detail[static CONFIG_DETAIL_MAX])
     return false;
 }
 
+static bool check_username(char *text, char detail[static CONFIG_DETAIL_MAX])
+{
+    char why[MQTT_ERROR_MAX];
+    if (mqtt_check_username(text, why))
+        return true;
+    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
+    return false;
+}
+
 /* Writes it in its usual form. */
 static bool check_ca(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
@@ -188,7 +197,7 @@ const struct config_row config_rows[] = {
     {"/MQTT/Site", "", "identifier of the installation in topics; empty is written `default`",
      DOOR_MQTT, TEXT(mqtt_site, 1, 64, check_site), DEFAULT_IS(mqtt_site)},
     {"/MQTT/Username", "", "empty: the device certificate identifies the box",
-     DOOR_MQTT, TEXT(mqtt_username, 1, CONFIG_TEXT_MAX - 1, NULL), DEFAULT_IS(mqtt_username)},
+     DOOR_MQTT, TEXT(mqtt_username, 1, CONFIG_TEXT_MAX - 1, check_username), DEFAULT_IS(mqtt_username)},
     {"/MQTT/Password", "", "of the user name",
      DOOR_MQTT, SECRET(mqtt_password, 1, CONFIG_TEXT_MAX - 1, NULL)},
     {"/MQTT/Keepalive", "30", "seconds; also how soon a dead connection is found",

@@ -501,7 +501,13 @@ static void the_longest_host_of_a_broker_fits(void **unused)
 static void a_site_can_stand_in_a_topic(void **unused)
 {
     static const char *const good[] = {"home", "a.b-c_d", "Stra\xC3\x9Fx", "$x", "********"};
-    static const char *const bad[] = {"a/b", "/", "+", "a+", "#", "a#", "a b", " a", "a "};
+    static const char *const bad[] = {"a/b",         "/",
+                                      "+",           "a+",
+                                      "#",           "a#",
+                                      "a b",         " a",
+                                      "a ",          "a\xC2\x85\x62",
+                                      "\xC2\x9F",    "\xEF\xBF\xBF",
+                                      "\xEF\xB7\x90"};
     (void)unused;
     assert_good("/MQTT/Site", good, COUNT(good));
     assert_bad("/MQTT/Site", bad, COUNT(bad));
@@ -530,8 +536,10 @@ static void a_token_can_stand_in_a_header_field(void **unused)
 static void a_user_name_may_hold_anything_printable(void **unused)
 {
     static const char *const good[] = {" ", "J\xC3\xBCrgen", "a\"b'c\\d", "********"};
+    static const char *const bad[] = {"a\xC2\x85\x62", "\xEF\xBF\xBE"};
     (void)unused;
     assert_good("/MQTT/Username", good, COUNT(good));
+    assert_bad("/MQTT/Username", bad, COUNT(bad));
     assert_good("/MQTT/Password", good, 3); /* the mask is no password */
 }
 

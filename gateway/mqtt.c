@@ -8,6 +8,7 @@
 #include "mqtt_commands.h"
 #include "mqtt_discovery.h"
 
+#include <mosquitto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,18 @@ static int quotable(const char *text)
     return (int)text_fitting(text, 60);
 }
 
+/* What the library would refuse at each attempt to connect.  It is not quoted: it may be no text at all. */
+static bool check_text(const char *what, const char *text, char error[static MQTT_ERROR_MAX])
+{
+    if (mosquitto_validate_utf8(text, (int)strlen(text)) == MOSQ_ERR_SUCCESS)
+        return true;
+    snprintf(error, MQTT_ERROR_MAX,
+             "%s: MQTT takes neither control characters, which U+0080 to U+009F are too, nor "
+             "noncharacters such as U+FFFF, nor bytes that are not UTF-8",
+             what);
+    return false;
+}
+
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
 {
     size_t n = 0;
@@ -90,10 +103,15 @@ bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
             return false;
         }
     if (n <= MQTT_SITE_MAX)
-        return true;
+        return check_text("site", site, error);
     snprintf(error, MQTT_ERROR_MAX, "site \"%.*s...\": at most %d bytes", quotable(site), site,
              MQTT_SITE_MAX);
     return false;
+}
+
+bool mqtt_check_username(const char *name, char error[static MQTT_ERROR_MAX])
+{
+    return check_text("user name", name, error);
 }
 
 uint64_t mqtt_refused_commands(const struct mqtt_counters *c)

@@ -74,9 +74,10 @@ struct mqtt;
 /* Of all verdicts. */
 uint64_t mqtt_refused_commands(const struct mqtt_counters *c);
 
-/* Checks a broker URL, and the name of a site.  False: `error` says in one line what is wrong. */
+/* Checks a broker URL, the name of a site, and a user name.  False: `error` says in one line what is wrong. */
 bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX]);
 bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX]);
+bool mqtt_check_username(const char *name, char error[static MQTT_ERROR_MAX]);
 
 /* Starts connecting, and publishes each reading of the meter from then on.  The strings are copied.
  * NULL: `error` says why the settings cannot be used. */

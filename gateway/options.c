@@ -122,6 +122,11 @@ static bool check_site(const char *text, char *error)
     return mqtt_check_site(text, error);
 }
 
+static bool check_username(const char *text, char *error)
+{
+    return mqtt_check_username(text, error);
+}
+
 static bool check_serial(const char *text, char *error)
 {
     if (text[0] == 0 || identity_is_serial(text))
@@ -200,7 +205,7 @@ const struct option_row option_rows[] = {
     {"mqtt", "mqtt-site", "NAME", "",
      "name of the site in topics; empty is written `default`", TEXT(mqtt_site, check_site)},
     {"mqtt", "mqtt-username", "NAME", "",
-     "empty = the device certificate says who we are, where there is TLS", TEXT(mqtt_username, NULL)},
+     "empty = the device certificate says who we are, where there is TLS", TEXT(mqtt_username, check_username)},
     {"mqtt", "mqtt-password-file", "PATH", "",
      "file whose first line is the password; or credential:NAME, which systemd\n"
      "hands over from /etc/smart-connect/credentials", TEXT(mqtt_password_file, check_secret)},

@@ -122,6 +122,22 @@ static void a_refused_value_leaves_the_old_one(void **unused)
     assert_string_equal(options.modbus, "502");
 }
 
+/* An argument may be any bytes. */
+static void what_no_broker_takes_is_refused(void **unused)
+{
+    static const char *const bad[] = {"a\xC2\x85\x62", "a\xFF", "a\xC3", "\xED\xA0\x80",
+                                      "\xEF\xBF\xBF"};
+    (void)unused;
+    options_defaults(&options);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(options_set(&options, "mqtt-site", bad[i], error));
+        assert_non_null(strstr(error, "mqtt-site: site: MQTT takes neither"));
+        assert_false(options_set(&options, "mqtt-username", bad[i], error));
+        assert_non_null(strstr(error, "mqtt-username: user name: MQTT takes neither"));
+    }
+    assert_true(options_set(&options, "mqtt-username", "", error));
+}
+
 static void a_refusal_names_option_and_value(void **unused)
 {
     (void)unused;
@@ -300,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_list_is_added_to_and_has_an_end),
         cmocka_unit_test(numbers_outside_their_bounds_are_refused),
         cmocka_unit_test(a_refused_value_leaves_the_old_one),
+        cmocka_unit_test(what_no_broker_takes_is_refused),
         cmocka_unit_test(a_refusal_names_option_and_value),
         cmocka_unit_test(the_longest_text_fits_and_one_more_does_not),
         cmocka_unit_test(a_huge_wrong_value_makes_a_bounded_error),
