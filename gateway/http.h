@@ -119,7 +119,9 @@ struct http_settings {
     void (*reached)(void *context, const struct sockaddr_storage *from);
 };
 
-enum { HTTP_ERROR_MAX = 320, HTTP_EVENT_MAX = 28 * 1024 };
+/* The longest event is a state with 64 clients at each of nine Modbus listeners, up to 115 bytes for each, beside some
+ * 20 KiB of all else.  What does not fit is not sent. */
+enum { HTTP_ERROR_MAX = 320, HTTP_EVENT_MAX = 96 * 1024 };
 
 struct http {
     struct loop *loop;

@@ -1,6 +1,8 @@
 """The HTTPS API of the running program: who may ask what, what is answered, what port 80 says, what a browser may be
 tricked into, and that what is told is what the meter said."""
+import contextlib
 import json
+import pathlib
 import re
 import socket
 import ssl
@@ -8,12 +10,13 @@ import time
 
 import pytest
 
-from harness import DATA, SERIAL, crc16, marked, p1, run, tic_marked, wait_until
+from harness import DATA, SERIAL, crc16, free_port, marked, p1, run, tic_marked, wait_until
 from https_client import Connection, basic, door
 from page_kit import (CERTIFICATE, CONFIG, FIRMWARE, HISTORY, LIVE, MASK, PASSWORD, READINGS, RESET, STATUS, TELEGRAM,
                       Events, assert_fields, assert_problem, connects, document, metric, parse_metrics, strangers)
 from page_kit import fixture_box, fixture_guarded, fixture_metered, fixture_shared  # noqa: F401
 
+HTTP_H = pathlib.Path(__file__).resolve().parent.parent / "gateway" / "http.h"
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE")
 
 # What each address does for one who is logged in; every method that is not named is answered 405.
@@ -488,7 +491,8 @@ BAD_SETTINGS = [
     ({"Meter": {"EstimateU31": 1}}, "/Meter/EstimateU31"), ({"Metrics": {"Token": "short"}}, "/Metrics/Token"),
     ({"Internet": {"PingTarget": "https://h"}}, "/Internet/PingTarget"),
     ({"Internet": {"PingTarget": "1.2.3"}}, "/Internet/PingTarget"),
-    ({"a/b~c": 1}, "/a~1b~0c"), ({"x" + "ä" * 60: 1}, "/x" + "ä" * 38), ({"MQTT": {"Site": "x" + "ä" * 30 + "/"}}, "/MQTT/Site"),
+    ({"a/b~c": 1}, "/a~1b~0c"), ({"x" + "ä" * 60: 1}, "/x" + "ä" * 38),
+    ({"MQTT": {"Site": "x" + "ä" * 30 + "/"}}, "/MQTT/Site"),
 ]
 
 
@@ -630,6 +634,24 @@ def test_a_slow_reader_skips_readings_and_gets_whole_ones(metered, tcp_meter):
         while got[-1] != sent:
             got.append(events.next("reading")["sequence"])
     assert got == sorted(set(got)) and len(got) < sent
+
+
+def test_the_state_of_the_largest_crowd_is_an_event(box):
+    """All the clients there can be; and it would fit if their addresses and numbers were as long as they can be."""
+    longest = {"Address": f"[{'ffff:' * 7}ffff]:65535", "Idle": 99999999.9, "Requests": 10 ** 15}
+    ports = [free_port() for _ in range(8)]
+    one = box("--modbus-clients", "64", *(o for p in ports for o in ("--modbus-also", f"127.0.0.1:{p},clients=64")))
+    with contextlib.ExitStack() as crowd:
+        for port in [one.server.port, *ports] * 64:
+            crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+        with Events(one) as events:
+            state = events.wait("state", lambda s: len(s["Modbus"]["Clients"]) == 64 and
+                                all(len(also["Clients"]) == 64 for also in s["Modbus"]["Also"]))
+    assert len(state["Modbus"]["Also"]) == 8
+    for listener in (state["Modbus"], *state["Modbus"]["Also"]):
+        listener["Clients"] = 64 * [longest]
+    limit = re.search(r"HTTP_EVENT_MAX = (\d+) \* 1024", HTTP_H.read_text()).group(1)
+    assert len(json.dumps(state, separators=(",", ":"))) < (int(limit) - 24) * 1024
 
 
 # --- metrics -----------------------------------------------------------------------------------
