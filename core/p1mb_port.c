@@ -176,13 +176,15 @@ static bool ends_key(struct p1mb_port *p, uint8_t byte)
 
 static void hear(struct p1mb_port *p, uint8_t byte, int64_t now_ms)
 {
-    if (p->open && p1mb_framing_take(&p->framing, byte, now_ms))
+    if (p->open && p1mb_framing_take(&p->framing, byte, now_ms)) {
+        p->heard_ms = now_ms;
         answer_frame(p);
+    }
     if (!ends_key(p, byte))
         return;
     p->open = true;
+    p->heard_ms = now_ms;
     p->framing.received = 0;
-    p->framing.last_ms = now_ms;
 }
 
 size_t p1mb_port_take(struct p1mb_port *p, const uint8_t *bytes, size_t n, int64_t now_ms)
@@ -199,7 +201,7 @@ size_t p1mb_port_take(struct p1mb_port *p, const uint8_t *bytes, size_t n, int64
 
 void p1mb_port_poll(struct p1mb_port *p, int64_t now_ms)
 {
-    if (p->open && now_ms - p->framing.last_ms >= P1MB_SESSION_MS)
+    if (p->open && now_ms - p->heard_ms >= P1MB_SESSION_MS)
         p->open = false;
 }
 

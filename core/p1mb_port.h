@@ -14,8 +14,9 @@
  *
  *   setup, 8 bytes    baud rate 4 bytes (low byte first), address, line (0 8N1, 1 8E1), termination (0, 1), map
  *
- * A session ends 60 s after the last byte.  In it nothing is taken for a telegram; a frame whose CRC is wrong, or whose
- * bytes pause for 200 ms, is forgotten without an answer, and so is an answer.  Another key makes a fresh start.
+ * A session ends 60 s after the last key or good frame: a meter that is plugged in again sends neither.  In it nothing
+ * is taken for a telegram; a frame whose CRC is wrong, or whose bytes pause for 200 ms, is forgotten without an answer,
+ * and so is an answer.  Another key makes a fresh start.
  */
 #ifndef P1MB_PORT_H
 #define P1MB_PORT_H
@@ -84,6 +85,7 @@ struct p1mb_port {
     /* private */
     uint8_t key_seen; /* bytes of the key that came */
     struct p1mb_framing framing;
+    int64_t heard_ms; /* the last key or good frame of the session */
     uint8_t answer[P1MB_FRAME_MAX];
     size_t answer_bytes;
 };
@@ -95,7 +97,7 @@ void p1mb_port_init(struct p1mb_port *p, struct p1mb_port_owner *owner);
  * opened, the bytes of the key among them, and are the telegram parser's.  The rest was taken. */
 size_t p1mb_port_take(struct p1mb_port *p, const uint8_t *bytes, size_t n, int64_t now_ms);
 
-/* Ends a session that has been idle; call it now and then. */
+/* Ends a session in which nobody has asked for a minute; call it now and then. */
 void p1mb_port_poll(struct p1mb_port *p, int64_t now_ms);
 
 /* The answer to send, *n bytes; NULL: there is none.  It is given once, and valid until the next p1mb_port_take().  Who

@@ -582,11 +582,32 @@ static void a_minute_of_silence_ends_the_session(void **unused)
     d.now_ms += P1MB_SESSION_MS - 1;
     p1mb_port_poll(&d.port, d.now_ms);
     assert_true(d.port.open);
-    assert_int_equal(hear(&d, (const uint8_t *)"x", 1), 0); /* anything keeps it */
+    ask(&d, request(P1MB_READ)); /* a good frame keeps it */
+    d.now_ms += P1MB_SESSION_MS - 1;
+    p1mb_port_poll(&d.port, d.now_ms);
+    assert_true(d.port.open);
+    assert_int_equal(hear(&d, p1mb_key, sizeof p1mb_key), 0); /* and so does a key */
     d.now_ms += P1MB_SESSION_MS - 1;
     p1mb_port_poll(&d.port, d.now_ms);
     assert_true(d.port.open);
     p1mb_port_poll(&d.port, d.now_ms + 1);
+    assert_false(d.port.open);
+}
+
+/* The cable was pulled without a `leave`, and the meter is back within the minute. */
+static void telegrams_do_not_keep_a_session(void **unused)
+{
+    (void)unused;
+    static struct device d;
+    const struct frame bad = changed(request(P1MB_READ), HEAD, 1);
+    begin_session(&d);
+    for (int at_ms = 1000; at_ms < P1MB_SESSION_MS; at_ms += 1000) {
+        d.now_ms = NOW_MS + at_ms;
+        ask(&d, bad);
+        assert_int_equal(hear(&d, (const uint8_t *)telegram, sizeof telegram), 0);
+    }
+    d.now_ms = NOW_MS + P1MB_SESSION_MS;
+    assert_int_equal(hear(&d, (const uint8_t *)telegram, sizeof telegram), sizeof telegram);
     assert_false(d.port.open);
 }
 
@@ -676,6 +697,7 @@ int main(void)
         cmocka_unit_test(what_comes_behind_a_leave_at_once_is_not_the_parsers),
         cmocka_unit_test(nothing_in_a_session_is_the_parsers),
         cmocka_unit_test(a_minute_of_silence_ends_the_session),
+        cmocka_unit_test(telegrams_do_not_keep_a_session),
         cmocka_unit_test(it_ends_unpolled_too),
         cmocka_unit_test(damage_costs_a_frame_and_never_the_session),
         cmocka_unit_test(another_key_makes_a_fresh_start),

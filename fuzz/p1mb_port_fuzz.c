@@ -1,5 +1,5 @@
 /* Bytes at a P1MB's P1 port, with pauses between them: the same happens whether they come one by one or at once, every
- * answer is a good frame, and no setup is kept that is not good.
+ * answer is a good frame, no setup is kept that is not good, and no session stays open that nobody is in.
  *
  *   { pause 1, n 1, n bytes } ...     pause: in 300 ms; the highest bit of the first asks for right CRCs
  */
@@ -7,14 +7,14 @@
 
 #include "pieces.h"
 
-enum { PAUSE_MS = 300, MAPS = 3 };
+enum { PAUSE_MS = 300, MAPS = 3 }; /* a frame does not go on behind a pause */
 
 struct device {
     struct p1mb_port_owner owner;
     struct p1mb_port port;
     struct p1mb_setup kept;
-    int64_t now_ms;
-    uint32_t happened; /* a digest */
+    int64_t now_ms, heard_ms; /* now; of the last byte that a frame begins or a key ends with */
+    uint32_t happened;        /* a digest */
     size_t foreign;
 };
 
@@ -63,12 +63,22 @@ static void check_answer(struct device *d)
     demand(framing.command & P1MB_ANSWER && framing.length && framing.payload[0] < P1MB_STATUS_N);
 }
 
+/* Without frames and keys it is over in a minute, whatever else comes. */
+static void check_session(struct device *d, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] == CONFIGURATION_START || bytes[i] == p1mb_key[P1MB_KEY_BYTES - 1])
+            d->heard_ms = d->now_ms;
+    demand(!d->port.open || d->now_ms - d->heard_ms < P1MB_SESSION_MS);
+}
+
 static void hear(struct device *d, const uint8_t *bytes, size_t n)
 {
     size_t foreign = p1mb_port_take(&d->port, bytes, n, d->now_ms);
     demand(foreign <= n);
     d->foreign += foreign;
     check_answer(d);
+    check_session(d, bytes, n);
 }
 
 static void run(struct device *d, bool at_once, const uint8_t *data, size_t size)
