@@ -248,31 +248,41 @@ static bool is_absent(struct cursor line)
 static const struct p1_object *find_object(p1_reference reference)
 {
     for (size_t i = 0; i < ELECTRICITY_OBJECTS; i++) {
-        const char *r = electricity_objects[i].reference;
+        const uint8_t *r = electricity_objects[i].reference;
         if (((p1_reference)r[0] << 16 | (p1_reference)r[1] << 8 | (p1_reference)r[2]) == reference)
             return &electricity_objects[i];
     }
     return NULL;
 }
 
-/* C.D.E up to the '(' of the value, or up to a group F, which says nothing. */
+/* C, D or E, of which `group` was read, with one more character; no object of ours has more than two digits. */
+static unsigned add_digit(unsigned group, int byte)
+{
+    unsigned digit = (unsigned)byte - '0';
+    return digit <= 9 && group <= P1_GROUP(9) ? group * 10 + digit : UINT8_MAX;
+}
+
+/* C.D.E up to the '(' of the value, or up to a group F, which says nothing.  False: makes no sense, as in the full
+ * core, which looks at eight characters at once.  Another word becomes a reference that is not in the table. */
 static bool read_reference(struct cursor *c, p1_reference *reference)
 {
-    unsigned groups = 0, number = 0;
+    const uint8_t *start = c->p, *end;
+    unsigned dots = 0, group = P1_NO_DIGIT;
+    int byte;
     *reference = 0;
-    for (; c->p < c->end && *c->p != '(' && *c->p != '\n'; c->p++) {
-        unsigned digit = (unsigned)*c->p - '0';
-        if (digit <= 9) {
-            number = number * 10 + digit;
-            number = number < UINT8_MAX ? number : UINT8_MAX;
+    while ((byte = cursor_peek(c)) > ' ' && byte != '(' && byte != '*' &&
+           (byte != '.' || ++dots < 3)) {
+        c->p++;
+        if (byte == '.') {
+            *reference = *reference << 8 | group;
+            group = P1_NO_DIGIT;
         } else {
-            *reference = groups++ < 3 ? *reference << 8 | number : *reference;
-            number = 0;
+            group = add_digit(group, byte);
         }
     }
-    if (groups < 3)
-        *reference = *reference << 8 | number;
-    return cursor_peek(c) == '(' && groups > 1;
+    *reference = *reference << 8 | group;
+    end = c->p;
+    return byte > ' ' && end > start && end - start <= 8 && cursor_find(c, '(') && c->p - end <= 4;
 }
 
 /* One data line from its first byte; the cursor stays in it.  False: makes no sense. */

@@ -28,12 +28,14 @@ enum p1_decoding {
 };
 
 /* C.D.E of an OBIS reference: its characters, which can be compared at once; in a small build its numbers, which take
- * less room. */
+ * less room, each with a 1 before its digits: so "7" is not "07". */
 #ifdef CORE_SMALL
 typedef uint32_t p1_reference; /* C << 16 | D << 8 | E */
+enum { P1_NO_DIGIT = 1 };
+#define P1_GROUP(n) ((n) < 10 ? 10 + (n) : 100 + (n))
 #define P1_OBJECT(c, d, e, ...) \
     { \
-        {c, d, e}, __VA_ARGS__ \
+        {P1_GROUP(c), P1_GROUP(d), P1_GROUP(e)}, __VA_ARGS__ \
     }
 #else
 typedef uint64_t p1_reference; /* as printed, padded with NUL, the first character highest */
@@ -44,7 +46,7 @@ typedef uint64_t p1_reference; /* as printed, padded with NUL, the first charact
 #endif
 
 struct p1_object {
-    char reference[CORE_IS_SMALL ? 3 : 8];
+    uint8_t reference[CORE_IS_SMALL ? 3 : 8];
     uint8_t decoding;  /* enum p1_decoding */
     uint8_t target;    /* enum quantity, enum reading_text_id or unused, as the decoder says */
     uint8_t dimension; /* enum p1_dimension, for numbers */
