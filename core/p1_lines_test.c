@@ -254,6 +254,11 @@ static void units_decide(void **state)
         {"1-0:1.7.0(00.273)", Q_POWER_IMPORT, -1},
         {"1-0:1.7.0(00.273*kkW)", Q_POWER_IMPORT, -1},
         {"1-0:1.7.0(-00.273*kW)", Q_POWER_IMPORT, -1},
+        {"1-0:1.7.0(273*\xD7)", Q_POWER_IMPORT, -1}, /* W and w with the bit that stands for k */
+        {"1-0:1.7.0(273*\xF7)", Q_POWER_IMPORT, -1},
+        {"1-0:1.8.0(5*\xD7h)", Q_ENERGY_IMPORT, -1},
+        {"1-0:1.8.0(5*k\xD7h)", Q_ENERGY_IMPORT, -1},
+        {"1-0:1.8.0(5*w\xE8)", Q_ENERGY_IMPORT, -1},
         {"1-0:3.8.0(12.345*kvarh)", Q_REACTIVE_ENERGY_IMPORT, 12345},
         {"1-0:3.8.0(12*varh)", Q_REACTIVE_ENERGY_IMPORT, 12},
         {"1-0:32.7.0(230.1*V)", Q_METER_VOLTAGE_L1, 230100},

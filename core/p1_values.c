@@ -88,7 +88,8 @@ inline bool p1_read_number(struct cursor *c, struct p1_printed *n)
     return true;
 }
 
-/* "*kWh" up to ')'.  Also seen: no '*', a blank behind, upper and lower case in any mix. */
+/* "*kWh" up to ')'.  Also seen: no '*', a blank behind, upper and lower case in any mix.  A small build, where
+ * the highest bit is a "k", reads ASCII alone. */
 inline bool p1_read_unit(struct cursor *c, p1_unit *unit)
 {
     unsigned shift = 0;
@@ -98,7 +99,7 @@ inline bool p1_read_unit(struct cursor *c, p1_unit *unit)
     for (*unit = 0; p < c->end && *p != ')'; p++) {
         if (*p == ' ')
             continue;
-        if (shift > 8 * (sizeof *unit - 1) || *p < 0x20)
+        if (shift > 8 * (sizeof *unit - 1) || *p < 0x20 || (CORE_IS_SMALL && *p >= 0x80))
             return false;
         if (CORE_IS_SMALL && *unit == 0 && (*p | 0x20) == 'k') {
             *unit = p1_kilo(0);

@@ -77,7 +77,8 @@ static inline bool p1_read_close(struct cursor *c)
 /* A number without its parentheses; its unit is none. */
 bool p1_read_number(struct cursor *c, struct p1_printed *n);
 
-/* A unit, up to the ')'; false if it has more than eight characters or control bytes. */
+/* A unit, up to the ')'; false if it has more than eight characters or control bytes; in a small build more than four
+ * behind its "k", or any that is not ASCII. */
 bool p1_read_unit(struct cursor *c, p1_unit *unit);
 
 /* (number[*unit]), as it is printed. */
