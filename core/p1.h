@@ -71,8 +71,8 @@ struct p1_stream {
 void p1_init(struct p1_stream *s, struct reading *reading, uint8_t *buffer, size_t buffer_cap);
 
 /* Consumes bytes until they are used up or there is something to report; returns how many were used
- * and sets *event.  Call again with the rest.  Never blocks, allocates nothing, accepts any bytes.
- * A sender at 7 bits, even parity, read as 8N1 is recognised by its first byte (AF for '/'). */
+ * and sets *event.  Call again with the rest, which may be all of them.  Never blocks, allocates nothing,
+ * accepts any bytes.  A sender at 7 bits, even parity, read as 8N1 is recognised by its first byte (AF for '/'). */
 size_t p1_feed(struct p1_stream *s, const uint8_t *bytes, size_t n, enum p1_event *event);
 
 /* Tells the stream that the line has been silent for P1_SILENCE_MS: an open telegram is given up.

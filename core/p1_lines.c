@@ -2,7 +2,7 @@
  *
  * The buffer holds one line, so a small one takes telegrams of any length; a longer line, which holds texts or a
  * history, is not decoded.  It takes what a P1MB is for, DSMR 4 and later: 8 bits a character, and a CRC.  A telegram
- * that was cut in mid line with the next one right behind it costs both.
+ * that was cut in mid line, not in its CRC, with the next one right behind it costs both.
  */
 #include "p1.h"
 
@@ -134,6 +134,8 @@ size_t p1_feed(struct p1_stream *s, const uint8_t *bytes, size_t n, enum p1_even
     *event = P1_MORE;
     while (used < n && *event == P1_MORE)
         *event = take(s, bytes[used++]);
+    if (*event == P1_BAD_CRC && bytes[used - 1] == '/')
+        used--; /* no digit: the CRC was cut by the next telegram, which begins here */
     return used;
 }
 

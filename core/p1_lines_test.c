@@ -92,6 +92,25 @@ static void cut_anywhere_only_the_next_telegram_counts(void **state)
     }
 }
 
+/* With the next one right behind, as no other place is: a '/' cannot be a digit. */
+static void cut_in_its_crc_costs_no_other_telegram(void **state)
+{
+    static struct bytes t, cut;
+    (void)state;
+    load("dsmr50_three_phase", "txt", &t);
+    for (size_t digits = 0; digits < 4; digits++)
+        for (size_t chunk = 1; chunk < 200; chunk += 7) {
+            cut.n = 0;
+            append(&cut, t.p, t.n - strlen("1234\r\n") + digits);
+            append(&cut, t.p, t.n);
+            run(cut.p, cut.n, chunk);
+            assert_counts(1, 1, 0);
+            assert_int_equal(stream.stats.telegrams_bad_crc, 1);
+            assert_int_equal(stream.stats.bytes_skipped, 0);
+            check_values("dsmr50_three_phase");
+        }
+}
+
 static void a_flipped_bit_loses_one_telegram(void **state)
 {
     static struct bytes t, b;
@@ -287,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_decode_to_the_same_numbers),
         cmocka_unit_test(cut_anywhere_only_the_next_telegram_counts),
+        cmocka_unit_test(cut_in_its_crc_costs_no_other_telegram),
         cmocka_unit_test(a_flipped_bit_loses_one_telegram),
         cmocka_unit_test(noise_before_a_telegram_is_skipped),
         cmocka_unit_test(a_start_gives_up_what_was_open),
