@@ -176,8 +176,8 @@ bool p1_is_off(const struct p1_printed *n)
     unsigned decimals = n->decimals;
     for (; decimals && digits % 10 == 0; decimals--)
         digits /= 10;
-    bool widest =
-        digits >= 99999 || (digits >= 999 && digits / (reading_value)power_of_ten(decimals) >= 999);
+    reading_value whole = digits / (reading_value)power_of_ten(decimals);
+    bool widest = whole >= 999 || (whole >= 99 && digits >= 99999);
     while (digits % 10 == 9)
         digits /= 10;
     return widest && digits == 0;

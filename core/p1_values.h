@@ -97,7 +97,7 @@ bool p1_read_value(struct cursor *c, enum p1_dimension dimension, unsigned decim
 /* (n): digits alone, n <= max. */
 bool p1_read_count(struct cursor *c, unsigned max, unsigned *n);
 
-/* Whether a number is how meters write "limit is off": 999, 999.9, 99.999, 0999.00.  9.9 kW and 99 A are
+/* Whether a number is how meters write "limit is off": 999, 999.9, 99.999, 0999.00.  9.9999 kW and 99 A are
  * limits. */
 bool p1_is_off(const struct p1_printed *n);
 

@@ -69,17 +69,21 @@ static void try_value(const uint8_t *p, size_t n, enum p1_dimension dimension, u
     demand_printed_is_read(dimension, decimals, value);
 }
 
-/* 9, 99.9, 999.90 and the like: the digits are nines, and there are enough of them. */
+/* 999, 99.999, 999.90 and the like: the digits are nines, and two of them at least are no decimals. */
 static void try_off(const uint8_t *p, size_t n)
 {
     struct cursor c = {p, p + n};
     struct p1_printed printed;
     struct model_number model;
+    size_t whole = 0;
     if (!p1_read_printed(&c, &printed) || !p1_is_off(&printed))
         return;
     demand(model_read((const char *)p + 1, (const char *)c.p, &model));
     for (size_t i = 0; i < model.length; i++)
         demand(strchr("0.9", model.text[i]));
+    for (size_t i = 0; i < model.length && model.text[i] != '.'; i++)
+        whole += model.text[i] == '9';
+    demand(whole >= 2);
 }
 
 static void try_count(const uint8_t *p, size_t n, unsigned max)
