@@ -69,8 +69,8 @@ static enum MHD_Result queue(struct http_request *r)
 }
 
 /* The head has come.  Where it cannot be trusted nothing more is read: what follows might not be what it seems.  What
- * is refused for other reasons is answered when the body has come, so that the answer is not lost in a reset.  The
- * connection ends in both cases. */
+ * is refused for other reasons is answered when the body has come, so that the answer is not lost in a reset; but of a
+ * file, which can be long, nothing is let come.  The connection ends in all cases. */
 static bool take_head(struct http_request *r, const char *path, const char *method,
                       const char *version)
 {
@@ -133,6 +133,8 @@ static enum MHD_Result start(struct http_request *r, const char *path, const cha
         http_dispatch_secure(r);
         return open_upload(r, r->head.value[FIELD_EXPECT]);
     }
+    if (r->head.body_length > HTTP_BODY_MAX)
+        return queue(r); /* a file that was refused: what is kept in memory is never that long */
     if (!r->answered)
         r->close_after = false;
     return make_room(r);

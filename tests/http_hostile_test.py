@@ -23,7 +23,7 @@ from harness import Gateway, wait_until
 from https_client import CONTEXT, Closed, Connection, Https, basic, client_hello, door, serve, tls_context
 
 EVIL = b'{"MQTT":{"Site":"evil"}}'
-CONFIG = "/api/v1/config"
+CONFIG, FIRMWARE = "/api/v1/config", "/api/v1/firmware"
 NO_ANSWER = None  # closed without a word
 UNTRUSTED = {400, 413, 414, 431, 501, 505}  # who knows what comes next: these end the connection
 MHD_OWN = (400, NO_ANSWER)  # a request line that the library cannot read at all
@@ -329,6 +329,31 @@ def test_refusal_of_a_large_body_can_be_read(user, size):
                     break
             assert connection.answer().status == 413
             assert connection.is_closed()
+
+
+@pytest.mark.parametrize("method, path, fields, status", [
+    ("POST", FIRMWARE, {}, 401),
+    ("POST", FIRMWARE, {"Host": "evil.example"}, 403),
+    ("POST", FIRMWARE, {"Origin": "https://evil.example"}, 403),
+    ("POST", FIRMWARE, {"Sec-Fetch-Site": "cross-site"}, 403),
+    ("POST", FIRMWARE, {"Content-Type": "application/json"}, 413),
+    ("POST", FIRMWARE, {"Content-Type": "text/plain"}, 413),
+    ("PATCH", FIRMWARE, {}, 413), ("GET", FIRMWARE, {}, 413), ("BREW", FIRMWARE, {}, 413),
+    ("POST", CONFIG, {}, 413), ("POST", "/nowhere", {}, 413), ("POST", "/", {}, 413)])
+def test_a_stranger_has_no_memory_taken_for_a_large_file(user, method, path, fields, status):
+    """He is answered with the head: who waits for the body needs a place of the length that was told."""
+    stranger = Https(user.server, None, "127.0.0.5")
+    with stranger.connect(seconds=5) as one:
+        one.send(stranger.head(method, path, {"Content-Type": "application/octet-stream", **fields}, 1 << 30))
+        assert one.answer().status == status
+        assert one.is_closed()
+
+
+@pytest.mark.parametrize("path", [FIRMWARE, "/", "/nowhere"])
+def test_the_plain_door_takes_no_large_file(user, path):
+    with user.connect(tls=False) as one:
+        one.send(user.head("POST", path, {"Content-Type": "application/octet-stream"}, 1 << 30))
+        assert one.answer().status == 413 and one.is_closed()
 
 
 @pytest.mark.parametrize("path", ["/", CONFIG, "/api/v1/status", "/api/v1/openapi.json", "/metrics", "/nowhere"])
