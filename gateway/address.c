@@ -145,6 +145,13 @@ bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_s
     return strcmp(x, y) == 0;
 }
 
+bool address_is_of_this_machine(int fd, const struct sockaddr_storage *peer)
+{
+    struct sockaddr_storage own = {0};
+    socklen_t length = sizeof own;
+    return getsockname(fd, (struct sockaddr *)&own, &length) == 0 && address_same_host(&own, peer);
+}
+
 void address_keep_alive(int fd, int idle_s, int interval_s, int probes)
 {
     const int on = 1;

@@ -38,6 +38,10 @@ int address_accept(int listener, int *reserve_fd, struct sockaddr_storage *addre
 /* True if both are the same host, whatever the ports. */
 bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
+/* True if the peer of this connection is a program on this very machine: it has the address at which it reached us,
+ * which nobody can have who comes over a network. */
+bool address_is_of_this_machine(int fd, const struct sockaddr_storage *peer);
+
 /* A non-blocking TCP socket that listens there; all addresses of IPv6 are those of IPv4 too, and of IPv4
  * alone on a machine without IPv6.  -1 with errno. */
 int address_listen(const struct sockaddr_storage *address, socklen_t length, int backlog);

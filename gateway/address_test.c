@@ -8,6 +8,7 @@
 #include "address.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void assert_read_as(const char *text, const char *expected)
 {
@@ -108,6 +109,35 @@ static void hosts_are_compared_without_ports(void **unused)
     assert_false(same("[::]:1", "0.0.0.0:1"));
 }
 
+/* Connects from `source` to a listener at `target`; what the listener's side says of its peer. */
+static bool seen_as_of_this_machine(const char *source, const char *target)
+{
+    struct sockaddr_storage from, at, peer;
+    socklen_t length;
+    assert_true(address_parse(source, &from, &length) && address_parse(target, &at, &length));
+    int listener = address_listen(&at, length, 1), reserve = -1;
+    assert_true(listener >= 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &length), 0);
+    int client = socket(at.ss_family, SOCK_STREAM, 0);
+    assert_int_equal(bind(client, (struct sockaddr *)&from, address_length(&from)), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&at, length), 0);
+    int fd = address_accept(listener, &reserve, &peer);
+    bool seen = address_is_of_this_machine(fd, &peer);
+    close(fd);
+    close(client);
+    close(listener);
+    return seen;
+}
+
+static void who_has_the_address_he_reaches_is_of_this_machine(void **unused)
+{
+    (void)unused;
+    assert_true(seen_as_of_this_machine("127.0.0.1:0", "127.0.0.1:0"));
+    assert_true(seen_as_of_this_machine("127.0.0.5:0", "127.0.0.5:0"));
+    assert_false(seen_as_of_this_machine("127.0.0.5:0", "127.0.0.1:0"));
+    assert_false(address_is_of_this_machine(-1, &(struct sockaddr_storage){.ss_family = AF_INET}));
+}
+
 static void the_host_alone_has_no_brackets(void **unused)
 {
     struct sockaddr_storage address;
@@ -127,6 +157,7 @@ int main(void)
         cmocka_unit_test(ipv4_in_ipv6_is_written_as_ipv4),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(hosts_are_compared_without_ports),
+        cmocka_unit_test(who_has_the_address_he_reaches_is_of_this_machine),
         cmocka_unit_test(the_host_alone_has_no_brackets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

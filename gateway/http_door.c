@@ -156,7 +156,7 @@ static bool is_known(const struct http_door *d, const struct sockaddr_storage *a
 /* Unless he waits for us: the library sees no end of those. */
 static bool is_slow_stranger(const struct http_door *d, const struct http_connection *c)
 {
-    return c->deadline_ms != INT64_MAX && !is_known(d, &c->address);
+    return c->deadline_ms != INT64_MAX && !c->from_here && !is_known(d, &c->address);
 }
 
 /* Of those who may go who is longest at what he does: of one address, or of all (NULL). */
@@ -185,9 +185,10 @@ static void cut(struct http_connection *c)
 }
 
 /* A free place; where there is none, or this address has all it may, who idles longest gives up his.  Strangers who
- * fill the house with requests that do not end make room for who is known. */
+ * fill the house with requests that do not end make room for who is known, and for who comes from here: a new system is
+ * taken back if it does not reach its own page. */
 static struct http_connection *make_place(struct http_door *d,
-                                          const struct sockaddr_storage *address)
+                                          const struct sockaddr_storage *address, bool from_here)
 {
     struct http_places *places = d->settings.places;
     bool crowded = count_address(places, address) >= HTTP_CONNECTIONS_PER_ADDRESS;
@@ -195,7 +196,7 @@ static struct http_connection *make_place(struct http_door *d,
     if (c)
         return c;
     struct http_connection *victim = longest(d, idles, crowded ? address : NULL);
-    if (!victim && !crowded && is_known(d, address))
+    if (!victim && !crowded && (from_here || is_known(d, address)))
         victim = longest(d, is_slow_stranger, NULL);
     if (!victim)
         return NULL;
@@ -208,14 +209,15 @@ static struct http_connection *make_place(struct http_door *d,
 static void admit(struct http_door *d, int fd, const struct sockaddr_storage *address)
 {
     const int on = 1;
-    struct http_connection *c = make_place(d, address);
+    bool from_here = address_is_of_this_machine(fd, address);
+    struct http_connection *c = make_place(d, address, from_here);
     if (!c) {
         d->settings.places->refused++;
         address_reset(fd);
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    *c = (struct http_connection){.door = d, .address = *address, .fd = fd};
+    *c = (struct http_connection){.door = d, .address = *address, .fd = fd, .from_here = from_here};
     http_connection_allow(c, HTTP_REQUEST_MS, false);
     d->entering = c;
     if (MHD_add_connection(d->daemon, fd, (const struct sockaddr *)address,

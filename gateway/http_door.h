@@ -33,6 +33,7 @@ struct http_connection {
     int64_t deadline_ms; /* INT64_MAX: none */
     bool busy;           /* a request was begun and not finished yet */
     bool served;         /* one was finished: who idles after that is the first to go */
+    bool from_here;      /* a program on this machine: the gateway itself, when it tries its page */
 };
 
 /* Places for connections; the doors share them. */
@@ -49,7 +50,8 @@ struct http_door_settings {
     const struct MHD_OptionItem *options;
     unsigned flags; /* MHD_USE_TLS or 0 */
     MHD_AccessHandlerCallback handler;
-    /* Did a right login come from there?  Then a stranger's place is his where there is no other. */
+    /* Did a right login come from there?  Then a stranger's place is his where there is no other, as it is for programs
+     * on this machine. */
     bool (*is_known)(void *context, const struct sockaddr_storage *address);
     void *context;     /* of both */
     void *tls_context; /* gnutls_session_get_ptr() of a connection's session */

@@ -610,6 +610,21 @@ def test_sixty_four_connections_in_all(user):
     wait_until(lambda: server.descriptors() <= before, "all closed", 5)
 
 
+def test_strangers_in_all_places_make_room_for_this_machine(gateway, tmp_path):
+    """Nobody has logged in yet: so is it when a new system tries its own page, and it is taken back if it does not get in."""
+    server, _ = serve(gateway, tmp_path)
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(half_request(server, f"127.0.2.{n // 8 + 1}")) for n in range(64)]
+        assert is_refused(server, "127.0.0.9")
+        for _ in range(3):
+            with Https(server, None, "127.0.0.1", seconds=5) as here:
+                assert here.get("/favicon.svg").status == 200
+        assert 1 <= sum(one.is_closed(0.001) for one in crowd) <= 3
+        mine = [stack.enter_context(half_request(server, "127.0.0.1")) for _ in range(8)]
+        assert is_refused(server, "127.0.0.1"), "eight are enough for it, too"
+        assert not any(one.is_closed(0.001) for one in mine)
+
+
 # --- too slow ----------------------------------------------------------------------------------
 
 # At five bytes a second its line ends after nine seconds.
