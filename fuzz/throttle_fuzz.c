@@ -1,5 +1,6 @@
 /* throttle_fuzz.c - any logins by any addresses, and any bytes as the locks that were kept: no lock is longer than an
- * hour, nobody who is locked is let in, and what is written reads as the same.
+ * hour, nobody who is locked is let in, nobody is known for what a neighbour of his /64 did, and what is written reads
+ * as the same.
  *
  *   n 1 | { what 1, address 1, pause 2 } n times | kept text
  */
@@ -11,7 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEP = 4, FILLS_MAX = 1, HOUR_MS = THROTTLE_LONGEST_LOCK_S * 1000, PAUSE_MS = 20 };
+enum {
+    STEP = 4,
+    FILLS_MAX = 1,
+    NEIGHBOUR = 8,
+    HOUR_MS = THROTTLE_LONGEST_LOCK_S * 1000,
+    PAUSE_MS = 20
+};
 
 /* IPv4, a link-local address, one of a /64 of its own, and IPv4 in IPv6. */
 static struct sockaddr_storage address_of(uint8_t number)
@@ -45,7 +52,9 @@ static void fill(struct throttle *t, int failures, int64_t now_ms)
 
 static void step(struct throttle *t, int *fills, uint8_t what, uint8_t number, int64_t now_ms)
 {
-    const struct sockaddr_storage address = address_of(number);
+    const struct sockaddr_storage address = address_of(number),
+                                  neighbour = address_of(number ^ NEIGHBOUR);
+    bool neighbour_was_known = throttle_is_known(t, &neighbour);
     int64_t locked_ms = throttle_locked_ms(t, &address, now_ms),
             wait_ms = throttle_ask(t, &address, now_ms);
     demand(locked_ms >= 0 && locked_ms <= HOUR_MS && wait_ms >= 0);
@@ -61,6 +70,7 @@ static void step(struct throttle *t, int *fills, uint8_t what, uint8_t number, i
         throttle_passed(t, &address);
         demand(throttle_is_known(t, &address) && throttle_locked_ms(t, &address, now_ms) == 0);
     }
+    demand(neighbour_was_known || !throttle_is_known(t, &neighbour));
 }
 
 static void demand_kept(const struct throttle *t, int64_t now_ms)

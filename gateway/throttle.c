@@ -33,16 +33,25 @@ static bool counts_whole(const struct in6_addr *a)
     return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_V4MAPPED(a);
 }
 
-static void key_of(const struct sockaddr_storage *address, uint8_t key[static ADDRESS_LEN])
+/* Who it is; IPv4 as IPv4 in IPv6. */
+static void whole_of(const struct sockaddr_storage *address, uint8_t whole[static ADDRESS_LEN])
 {
-    memset(key, 0, ADDRESS_LEN);
+    memset(whole, 0, ADDRESS_LEN);
     if (address->ss_family == AF_INET) {
-        key[10] = key[11] = 0xFF;
-        memcpy(key + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
-        return;
+        whole[10] = whole[11] = 0xFF;
+        memcpy(whole + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
+    } else {
+        memcpy(whole, &((const struct sockaddr_in6 *)address)->sin6_addr, ADDRESS_LEN);
     }
-    const struct in6_addr *a = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    memcpy(key, a, counts_whole(a) ? ADDRESS_LEN : PREFIX_LEN);
+}
+
+/* What its failures count by. */
+static void key_of(const uint8_t whole[static ADDRESS_LEN], uint8_t key[static ADDRESS_LEN])
+{
+    struct in6_addr a;
+    memcpy(&a, whole, sizeof a);
+    memset(key, 0, ADDRESS_LEN);
+    memcpy(key, whole, counts_whole(&a) ? ADDRESS_LEN : PREFIX_LEN);
 }
 
 /* True if key_of() can have made it. */
@@ -54,36 +63,40 @@ static bool is_key(const uint8_t key[static ADDRESS_LEN])
     return counts_whole(&a) || memcmp(key + PREFIX_LEN, rest, sizeof rest) == 0;
 }
 
-static bool same_key(const uint8_t a[static ADDRESS_LEN], const uint8_t b[static ADDRESS_LEN])
+static bool same(const uint8_t a[static ADDRESS_LEN], const uint8_t b[static ADDRESS_LEN])
 {
     return memcmp(a, b, ADDRESS_LEN) == 0;
 }
 
 /* --- the known -------------------------------------------------------------------------------- */
 
-/* Its place, or -1. */
-static int find_known(const struct throttle *t, const uint8_t key[static ADDRESS_LEN])
+/* Its place, or -1.  A neighbour in his /64 is not him. */
+static int find_known(const struct throttle *t, const uint8_t whole[static ADDRESS_LEN])
 {
     for (int i = 0; i < THROTTLE_KNOWN; i++)
-        if (t->known[i].used && same_key(t->known[i].address, key))
+        if (t->known[i].used && same(t->known[i].address, whole))
             return i;
     return -1;
 }
 
-static void make_known(struct throttle *t, const uint8_t key[static ADDRESS_LEN])
+static void make_known(struct throttle *t, const uint8_t whole[static ADDRESS_LEN])
 {
-    if (find_known(t, key) >= 0)
+    if (find_known(t, whole) >= 0)
         return;
-    memcpy(t->known[t->next_known].address, key, ADDRESS_LEN);
+    memcpy(t->known[t->next_known].address, whole, ADDRESS_LEN);
     t->known[t->next_known].used = true;
     t->next_known = (t->next_known + 1) % THROTTLE_KNOWN;
 }
 
+/* All whose failures count by this key. */
 static void make_unknown(struct throttle *t, const uint8_t key[static ADDRESS_LEN])
 {
-    int i = find_known(t, key);
-    if (i >= 0)
-        t->known[i].used = false;
+    for (int i = 0; i < THROTTLE_KNOWN; i++) {
+        uint8_t his[ADDRESS_LEN];
+        key_of(t->known[i].address, his);
+        if (same(his, key))
+            t->known[i].used = false;
+    }
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -102,7 +115,7 @@ static int64_t locked_ms(const struct throttle_entry *e, int64_t now_ms)
 static int find(const struct throttle *t, const uint8_t key[static ADDRESS_LEN], int64_t now_ms)
 {
     for (int i = 0; i < THROTTLE_ADDRESSES; i++)
-        if (is_live(&t->entries[i], now_ms) && same_key(t->entries[i].address, key))
+        if (is_live(&t->entries[i], now_ms) && same(t->entries[i].address, key))
             return i;
     return -1;
 }
@@ -168,12 +181,13 @@ static int64_t take(struct throttle_quota *q, int per_second, int64_t now_ms)
 
 int64_t throttle_ask(struct throttle *t, const struct sockaddr_storage *address, int64_t now_ms)
 {
-    uint8_t key[ADDRESS_LEN];
-    key_of(address, key);
+    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
+    whole_of(address, whole);
+    key_of(whole, key);
     int i = find(t, key, now_ms);
     if (i >= 0 && locked_ms(&t->entries[i], now_ms))
         return locked_ms(&t->entries[i], now_ms);
-    if (find_known(t, key) >= 0)
+    if (find_known(t, whole) >= 0)
         return take(&t->known_quota, KNOWN_PER_SECOND, now_ms);
     if (i >= 0)
         return take(&t->suspects_quota, SUSPECTS_PER_SECOND, now_ms);
@@ -191,8 +205,9 @@ static int64_t lock_ms(int failures)
 
 bool throttle_failed(struct throttle *t, const struct sockaddr_storage *address, int64_t now_ms)
 {
-    uint8_t key[ADDRESS_LEN];
-    key_of(address, key);
+    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
+    whole_of(address, whole);
+    key_of(whole, key);
     struct throttle_entry *e = entry_of(t, key, now_ms);
     t->failures++;
     e->last_failure_ms = now_ms;
@@ -207,26 +222,28 @@ bool throttle_failed(struct throttle *t, const struct sockaddr_storage *address,
 
 void throttle_passed(struct throttle *t, const struct sockaddr_storage *address)
 {
-    uint8_t key[ADDRESS_LEN];
-    key_of(address, key);
+    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
+    whole_of(address, whole);
+    key_of(whole, key);
     for (int i = 0; i < THROTTLE_ADDRESSES; i++)
-        if (same_key(t->entries[i].address, key))
+        if (same(t->entries[i].address, key))
             t->entries[i].failures = 0;
-    make_known(t, key);
+    make_known(t, whole);
 }
 
 bool throttle_is_known(const struct throttle *t, const struct sockaddr_storage *address)
 {
-    uint8_t key[ADDRESS_LEN];
-    key_of(address, key);
-    return find_known(t, key) >= 0;
+    uint8_t whole[ADDRESS_LEN];
+    whole_of(address, whole);
+    return find_known(t, whole) >= 0;
 }
 
 int64_t throttle_locked_ms(const struct throttle *t, const struct sockaddr_storage *address,
                            int64_t now_ms)
 {
-    uint8_t key[ADDRESS_LEN];
-    key_of(address, key);
+    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
+    whole_of(address, whole);
+    key_of(whole, key);
     int i = find(t, key, now_ms);
     return i < 0 ? 0 : locked_ms(&t->entries[i], now_ms);
 }

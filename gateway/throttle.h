@@ -1,8 +1,8 @@
 /* throttle.h - wrong logins cost time: by address, so that nobody locks another one out.
  *
  * An address that failed five times in a row is locked for 60 s, and for twice as long with each failure
- * after that, up to an hour.  A right login forgets its failures; so does a day without any.  IPv6 addresses
- * count by their /64, link-local ones (whose /64 is everybody) each for itself.
+ * after that, up to an hour.  A right login forgets its failures; so does a day without any.  Failures of IPv6
+ * addresses count by their /64, of link-local ones (whose /64 is everybody) each for itself.
  *
  * Who is not locked shares the checks with others of his kind, so that no crowd keeps the processor busy:
  *
@@ -10,9 +10,10 @@
  *   suspects  failed                                             one a second
  *   fresh     nothing known of them                              ten a second; one while the table is full
  *
- * A known address stays known until it is locked: neither a crowd nor a slip of the fingers keeps the owner
- * out.  The table is full when 256 addresses failed within a day.  Then the fresh ones can be a crowd that is
- * forgotten as fast as it fails, so together they get no more than the suspects.
+ * Only a whole address is known, none of its neighbours in the /64, and it stays so until it is locked: neither
+ * a crowd nor a slip of the fingers keeps the owner out.  The table is full when 256 addresses failed within a
+ * day.  Then the fresh ones can be a crowd that is forgotten as fast as it fails, so together they get no more
+ * than the suspects.
  *
  * Pure: the clock is passed in, monotonic milliseconds.
  */

@@ -74,6 +74,12 @@ static int64_t locked(const char *text, int64_t now_ms)
     return throttle_locked_ms(&throttle, &a, now_ms);
 }
 
+static bool known(const char *text)
+{
+    struct sockaddr_storage a = host(text);
+    return throttle_is_known(&throttle, &a);
+}
+
 /* Fails n times at the same moment, as checks do that ran side by side. */
 static void fails_times(const char *text, int n, int64_t now_ms)
 {
@@ -169,6 +175,21 @@ static void link_local_neighbours_count_one_by_one(void **unused)
     fails_times("fe80::1", 5, 0);
     assert_int_equal(locked("fe80::1", 0), LOCK_MS);
     assert_int_equal(locked("fe80::2", 0), 0);
+}
+
+/* Else somebody in the owner's network took the owner's place at the doors, and guessed at his pace. */
+static void a_neighbour_of_who_is_known_is_not_known(void **unused)
+{
+    (void)unused;
+    passes("2001:db8:0:1::3");
+    passes("fe80::3");
+    assert_true(known("2001:db8:0:1::3"));
+    assert_true(known("fe80::3"));
+    assert_false(known("2001:db8:0:1::2"));
+    assert_false(known("2001:db8:0:1::"));
+    assert_false(known("fe80::2"));
+    passes("192.0.2.7");
+    assert_true(known("::ffff:192.0.2.7"));
 }
 
 /* --- quotas ----------------------------------------------------------------------------------- */
@@ -581,6 +602,7 @@ int main(void)
         ANEW(ipv4_in_ipv6_is_the_same_address),
         ANEW(ipv6_addresses_count_by_their_64),
         ANEW(link_local_neighbours_count_one_by_one),
+        ANEW(a_neighbour_of_who_is_known_is_not_known),
         ANEW(suspects_share_one_check_a_second),
         ANEW(fresh_addresses_share_ten_checks_a_second),
         ANEW(the_known_do_not_wait_for_the_others),

@@ -232,6 +232,38 @@ def test_strangers_who_fill_the_house_make_room_for_who_is_known(one, house):
     assert len(took) > 3 and all(t is not None and t < 2 for t in took), took
 
 
+US = "fd00:7::1"
+
+
+@pytest.fixture(name="six")
+def fixture_six(box):
+    """A box on a network of IPv6, in which all have the same /64; and how somebody at one of its addresses asks for
+    the metrics: the answer's status, None for none."""
+    addresses = [US, *(f"fd00:7::{n}" for n in (2, 3, 4, *range(10, 18)))]
+    for address in addresses:
+        sh("ip", "address", "add", f"{address}/64", "dev", "lo", "nodad")
+    made = box(listen="[::]:0")
+
+    def ask(source, login=made.login):
+        with contextlib.suppress(Closed, OSError), Https(made.server, login, source, target=US, seconds=5) as person:
+            return person.get("/metrics").status
+    yield made, ask
+    for address in addresses:
+        sh("ip", "address", "del", f"{address}/64", "dev", "lo")
+
+
+def test_neighbours_of_the_owner_are_strangers(six):
+    """Who is in the owner's /64 cannot keep places that the owner needs, nor take those of others."""
+    one, ask = six
+    assert ask("fd00:7::3") == 200
+    with contextlib.ExitStack() as stack:
+        for n in range(64):
+            slow = Connection(one.server, f"fd00:7::{10 + n // 8}", target=US)
+            stack.enter_context(slow).send(HEAD)
+        assert ask("fd00:7::4") is None, "he is not known"
+        assert ask("fd00:7::3") == 200
+
+
 def test_slow_clients_at_every_door(one, house):
     """All of them at once, each again as soon as it is thrown out."""
     table = slow_ones(one)

@@ -21,11 +21,11 @@ STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) [ -~]*")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
 
 
-def serve(start, folder, *options, meter="sim:dsmr50", **how):
+def serve(start, folder, *options, meter="sim:dsmr50", listen="127.0.0.1:0", **how):
     """A gateway with both HTTP doors, started by `start` (the fixture, or harness.Gateway with its first argument
     bound), and its login.  Its state lies in `folder`."""
     state = folder / "state"
-    server = start(meter, "--state", str(state), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", *options, **how)
+    server = start(meter, "--state", str(state), "--http", listen, "--https", listen, *options, **how)
     return server, login_of(state)
 
 
@@ -99,9 +99,9 @@ class Connection:
     """One connection to a door.  Reads answers one by one."""
 
     def __init__(self, server, source=None, tls=True, receive_buffer=None, seconds=DEADLINE, context=CONTEXT,
-                 session=None):
+                 session=None, target="127.0.0.1"):
         self.buffer, self.ended = b"", False
-        self.socket = socket.socket()
+        self.socket = socket.socket(socket.AF_INET6 if ":" in target else socket.AF_INET)
         self.socket.settimeout(seconds)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -109,7 +109,7 @@ class Connection:
         try:
             if source:
                 self.socket.bind((source, 0))
-            self.socket.connect(("127.0.0.1", door(server, "https" if tls else "http")))
+            self.socket.connect((target, door(server, "https" if tls else "http")))
             if tls:
                 self.socket = context.wrap_socket(self.socket, session=session)
         except (ConnectionError, ssl.SSLError, socket.timeout) as e:
@@ -239,7 +239,9 @@ class Https:
 
     def head(self, method, path, headers=None, length=None):
         """The bytes of a request up to its body.  headers: None as a value leaves a field out."""
-        fields = {"Host": "127.0.0.1", "Authorization": basic(self.login) if self.login else None}
+        target = self.how.get("target", "127.0.0.1")
+        fields = {"Host": f"[{target}]" if ":" in target else target,
+                  "Authorization": basic(self.login) if self.login else None}
         if length is not None:
             fields["Content-Length"] = length
         fields.update(headers or {})
