@@ -1,6 +1,6 @@
 /* throttle_fuzz.c - any logins by any addresses, and any bytes as the locks that were kept: no lock is longer than an
- * hour, nobody who is locked is let in, nobody is known for what a neighbour of his /64 did, and what is written reads
- * as the same.
+ * hour, nobody who is locked is let in, nobody is known for what a neighbour of his /64 did, nobody who is known is
+ * locked for it, and what is written reads as the same.
  *
  *   n 1 | { what 1, address 1, pause 2 } n times | kept text
  */
@@ -20,7 +20,7 @@ enum {
     PAUSE_MS = 20
 };
 
-/* IPv4, a link-local address, one of a /64 of its own, and IPv4 in IPv6. */
+/* IPv4, a link-local address, one of a /64 of its own or of one with neighbours, and IPv4 in IPv6. */
 static struct sockaddr_storage address_of(uint8_t number)
 {
     static const uint8_t prefix[4][16] = {
@@ -30,12 +30,37 @@ static struct sockaddr_storage address_of(uint8_t number)
     const struct sockaddr_in four = {.sin_family = AF_INET,
                                      .sin_addr.s_addr = htonl(0x0A000000u + number)};
     memcpy(&six.sin6_addr, prefix[number & 3], 16);
-    six.sin6_addr.s6_addr[number & 4 ? 7 : 15] = number;
+    if (number & 4)
+        six.sin6_addr.s6_addr[7] = number;
+    else
+        six.sin6_addr.s6_addr[15] = number / NEIGHBOUR;
     if (number & 3)
         memcpy(&address, &six, sizeof six);
     else
         memcpy(&address, &four, sizeof four);
     return address;
+}
+
+/* Has this number neighbours in its /64, none of whose addresses is written like it? */
+static bool has_neighbours(uint8_t number)
+{
+    return (number & 7) == 2 && number / NEIGHBOUR >= 2;
+}
+
+/* A failure, perhaps with a lock: that of the /64 is everybody's in it but of who is known. */
+static void fail(struct throttle *t, uint8_t number, int64_t now_ms)
+{
+    const struct sockaddr_storage address = address_of(number),
+                                  neighbour = address_of(number ^ NEIGHBOUR);
+    bool neighbour_is_known = throttle_is_known(t, &neighbour),
+         locked = throttle_failed(t, &address, now_ms);
+    int64_t locked_ms = throttle_locked_ms(t, &address, now_ms);
+    demand(locked == (locked_ms > 0));
+    demand(!locked || !throttle_is_known(t, &address));
+    if (has_neighbours(number) && neighbour_is_known)
+        demand(throttle_is_known(t, &neighbour) && !throttle_locked_ms(t, &neighbour, now_ms));
+    else if (has_neighbours(number) && locked)
+        demand(throttle_locked_ms(t, &neighbour, now_ms) == locked_ms);
 }
 
 /* The table is full of a crowd that failed so often each. */
@@ -63,9 +88,7 @@ static void step(struct throttle *t, int *fills, uint8_t what, uint8_t number, i
         fill(t, THROTTLE_FREE_FAILURES + what / 64, now_ms);
         (*fills)++;
     } else if (what & 1) {
-        bool locked = throttle_failed(t, &address, now_ms);
-        demand(locked == (throttle_locked_ms(t, &address, now_ms) > 0));
-        demand(!locked || !throttle_is_known(t, &address));
+        fail(t, number, now_ms);
     } else if (what & 2) {
         throttle_passed(t, &address);
         demand(throttle_is_known(t, &address) && throttle_locked_ms(t, &address, now_ms) == 0);

@@ -45,7 +45,7 @@ static void whole_of(const struct sockaddr_storage *address, uint8_t whole[stati
     }
 }
 
-/* What its failures count by. */
+/* What the failures of somebody count by who is not known. */
 static void key_of(const uint8_t whole[static ADDRESS_LEN], uint8_t key[static ADDRESS_LEN])
 {
     struct in6_addr a;
@@ -54,7 +54,7 @@ static void key_of(const uint8_t whole[static ADDRESS_LEN], uint8_t key[static A
     memcpy(key, whole, counts_whole(&a) ? ADDRESS_LEN : PREFIX_LEN);
 }
 
-/* True if key_of() can have made it. */
+/* True if key_of() can have made it: entries that are locked have no others. */
 static bool is_key(const uint8_t key[static ADDRESS_LEN])
 {
     static const uint8_t rest[ADDRESS_LEN - PREFIX_LEN];
@@ -88,15 +88,22 @@ static void make_known(struct throttle *t, const uint8_t whole[static ADDRESS_LE
     t->next_known = (t->next_known + 1) % THROTTLE_KNOWN;
 }
 
-/* All whose failures count by this key. */
-static void make_unknown(struct throttle *t, const uint8_t key[static ADDRESS_LEN])
+static void make_unknown(struct throttle *t, const uint8_t whole[static ADDRESS_LEN])
 {
-    for (int i = 0; i < THROTTLE_KNOWN; i++) {
-        uint8_t his[ADDRESS_LEN];
-        key_of(t->known[i].address, his);
-        if (same(his, key))
-            t->known[i].used = false;
-    }
+    int i = find_known(t, whole);
+    if (i >= 0)
+        t->known[i].used = false;
+}
+
+/* What the failures of an address count by: itself while it is known, so that no neighbour has it locked; else its
+ * /64. */
+static void counted_key(const struct throttle *t, const uint8_t whole[static ADDRESS_LEN],
+                        uint8_t key[static ADDRESS_LEN])
+{
+    if (find_known(t, whole) >= 0)
+        memcpy(key, whole, ADDRESS_LEN);
+    else
+        key_of(whole, key);
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -183,7 +190,7 @@ int64_t throttle_ask(struct throttle *t, const struct sockaddr_storage *address,
 {
     uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
     whole_of(address, whole);
-    key_of(whole, key);
+    counted_key(t, whole, key);
     int i = find(t, key, now_ms);
     if (i >= 0 && locked_ms(&t->entries[i], now_ms))
         return locked_ms(&t->entries[i], now_ms);
@@ -203,30 +210,54 @@ static int64_t lock_ms(int failures)
     return (lock_s < THROTTLE_LONGEST_LOCK_S ? lock_s : THROTTLE_LONGEST_LOCK_S) * SECOND_MS;
 }
 
+static void count(struct throttle_entry *e, int64_t now_ms)
+{
+    e->last_failure_ms = now_ms;
+    if (e->failures < THROTTLE_MOST_FAILURES)
+        e->failures++;
+}
+
+/* The entry that locks an address that was known: that of its /64, else a neighbour's address were a way around the
+ * lock.  His free failures are used up, as if he had never been known. */
+static struct throttle_entry *hand_over(struct throttle *t, struct throttle_entry *e, int64_t now_ms)
+{
+    uint8_t key[ADDRESS_LEN];
+    key_of(e->address, key);
+    if (same(e->address, key))
+        return e;
+    e->failures = 0;
+    e = entry_of(t, key, now_ms);
+    if (e->failures < THROTTLE_FREE_FAILURES - 1)
+        e->failures = THROTTLE_FREE_FAILURES - 1;
+    count(e, now_ms);
+    return e;
+}
+
 bool throttle_failed(struct throttle *t, const struct sockaddr_storage *address, int64_t now_ms)
 {
     uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
     whole_of(address, whole);
-    key_of(whole, key);
+    counted_key(t, whole, key);
     struct throttle_entry *e = entry_of(t, key, now_ms);
     t->failures++;
-    e->last_failure_ms = now_ms;
-    if (e->failures < THROTTLE_MOST_FAILURES)
-        e->failures++;
+    count(e, now_ms);
     if (e->failures < THROTTLE_FREE_FAILURES)
         return false;
+    make_unknown(t, whole);
+    e = hand_over(t, e, now_ms);
+    make_unknown(t, e->address); /* of a /64 the one that ends in zeros, which counts with it */
     e->locked_until_ms = now_ms + lock_ms(e->failures);
-    make_unknown(t, key);
     return true;
 }
 
+/* The failures that counted by himself are those of when he was known before. */
 void throttle_passed(struct throttle *t, const struct sockaddr_storage *address)
 {
     uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
     whole_of(address, whole);
-    key_of(whole, key);
+    counted_key(t, whole, key);
     for (int i = 0; i < THROTTLE_ADDRESSES; i++)
-        if (same(t->entries[i].address, key))
+        if (same(t->entries[i].address, key) || same(t->entries[i].address, whole))
             t->entries[i].failures = 0;
     make_known(t, whole);
 }
@@ -243,7 +274,7 @@ int64_t throttle_locked_ms(const struct throttle *t, const struct sockaddr_stora
 {
     uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
     whole_of(address, whole);
-    key_of(whole, key);
+    counted_key(t, whole, key);
     int i = find(t, key, now_ms);
     return i < 0 ? 0 : locked_ms(&t->entries[i], now_ms);
 }

@@ -2,7 +2,8 @@
  *
  * An address that failed five times in a row is locked for 60 s, and for twice as long with each failure
  * after that, up to an hour.  A right login forgets its failures; so does a day without any.  Failures of IPv6
- * addresses count by their /64, of link-local ones (whose /64 is everybody) each for itself.
+ * addresses count by their /64, of link-local ones (whose /64 is everybody) and known ones each for itself.  A
+ * known one that locks itself locks its /64, and counts with it from then on.
  *
  * Who is not locked shares the checks with others of his kind, so that no crowd keeps the processor busy:
  *
@@ -39,7 +40,7 @@ enum {
 
 /* An address that failed; private but for tests. */
 struct throttle_entry {
-    uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d; IPv6: /64, rest 0; link-local whole */
+    uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d; IPv6: /64, rest 0; link-local and known ones whole */
     int failures;        /* 0: the place is free */
     int64_t locked_until_ms, last_failure_ms;
 };

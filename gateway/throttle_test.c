@@ -192,6 +192,87 @@ static void a_neighbour_of_who_is_known_is_not_known(void **unused)
     assert_true(known("::ffff:192.0.2.7"));
 }
 
+static void a_lock_of_neighbours_is_none_of_who_is_known(void **unused)
+{
+    (void)unused;
+    passes("2001:db8:0:1::3");
+    fails_times("2001:db8:0:1::2", 5, 0);
+    assert_int_equal(locked("2001:db8:0:1::2", 0), LOCK_MS);
+    assert_int_equal(locked("2001:db8:0:1::4", 0), LOCK_MS);
+    assert_int_equal(locked("2001:db8:0:1::3", 0), 0);
+    assert_int_equal(ask("2001:db8:0:1::3", 0), 0);
+    assert_true(known("2001:db8:0:1::3"));
+    passes("2001:db8:0:1::3");
+    assert_int_equal(locked("2001:db8:0:1::2", 0), LOCK_MS);
+}
+
+static void who_is_known_counts_for_himself(void **unused)
+{
+    (void)unused;
+    passes("2001:db8:0:1::3");
+    fails_times("2001:db8:0:1::2", 4, 0);
+    fails_times("2001:db8:0:1::3", 4, 0);
+    assert_int_equal(locked("2001:db8:0:1::2", 0), 0);
+    assert_int_equal(locked("2001:db8:0:1::3", 0), 0);
+    passes("2001:db8:0:1::3");
+    fails_times("2001:db8:0:1::3", 4, 0);
+    assert_int_equal(locked("2001:db8:0:1::3", 0), 0);
+    assert_true(fails("2001:db8:0:1::2", 0));
+}
+
+/* The address would else be free again as one of its /64. */
+static void who_was_known_is_locked_with_his_64(void **unused)
+{
+    char text[THROTTLE_TEXT_MAX];
+    (void)unused;
+    passes("2001:db8:0:1::3");
+    fails_times("2001:db8:0:1::3", 4, 0);
+    assert_true(fails("2001:db8:0:1::3", 0));
+    assert_false(known("2001:db8:0:1::3"));
+    assert_int_equal(locked("2001:db8:0:1::3", 0), LOCK_MS);
+    assert_int_equal(locked("2001:db8:0:1::4", 0), LOCK_MS);
+    throttle_write(&throttle, 0, text, sizeof text);
+    assert_string_equal(text, "20010db8000000010000000000000000 5 60\n");
+    assert_true(fails("2001:db8:0:1::3", LOCK_MS));
+    assert_int_equal(locked("2001:db8:0:1::3", LOCK_MS), 2 * LOCK_MS);
+}
+
+static void a_lock_of_who_was_known_goes_on_where_his_64_was(void **unused)
+{
+    (void)unused;
+    passes("2001:db8:0:1::3");
+    fails_times("2001:db8:0:1::2", 6, 0);
+    fails_times("2001:db8:0:1::3", 5, 1000);
+    assert_int_equal(locked("2001:db8:0:1::2", 1000), 4 * LOCK_MS);
+    assert_int_equal(locked("2001:db8:0:1::3", 1000), 4 * LOCK_MS);
+    assert_int_equal(throttle.failures, 11);
+}
+
+/* What he failed when he was known before is not counted when he is again. */
+static void who_is_known_again_begins_anew(void **unused)
+{
+    (void)unused;
+    passes("2001:db8:0:1::3");
+    fails_times("2001:db8:0:1::3", 4, 0);
+    for (int i = 0; i < THROTTLE_KNOWN; i++) {
+        struct sockaddr_storage a = attacker(i);
+        throttle_passed(&throttle, &a);
+    }
+    assert_false(known("2001:db8:0:1::3"));
+    passes("2001:db8:0:1::3");
+    assert_false(fails("2001:db8:0:1::3", 0));
+    assert_true(known("2001:db8:0:1::3"));
+}
+
+static void an_address_written_like_its_64_is_locked_with_it(void **unused)
+{
+    (void)unused;
+    passes("2001:db8:0:1::");
+    fails_times("2001:db8:0:1::2", 5, 0);
+    assert_int_equal(locked("2001:db8:0:1::", 0), LOCK_MS);
+    assert_false(known("2001:db8:0:1::"));
+}
+
 /* --- quotas ----------------------------------------------------------------------------------- */
 
 static void suspects_share_one_check_a_second(void **unused)
@@ -603,6 +684,12 @@ int main(void)
         ANEW(ipv6_addresses_count_by_their_64),
         ANEW(link_local_neighbours_count_one_by_one),
         ANEW(a_neighbour_of_who_is_known_is_not_known),
+        ANEW(a_lock_of_neighbours_is_none_of_who_is_known),
+        ANEW(who_is_known_counts_for_himself),
+        ANEW(who_was_known_is_locked_with_his_64),
+        ANEW(a_lock_of_who_was_known_goes_on_where_his_64_was),
+        ANEW(who_is_known_again_begins_anew),
+        ANEW(an_address_written_like_its_64_is_locked_with_it),
         ANEW(suspects_share_one_check_a_second),
         ANEW(fresh_addresses_share_ten_checks_a_second),
         ANEW(the_known_do_not_wait_for_the_others),

@@ -264,6 +264,18 @@ def test_neighbours_of_the_owner_are_strangers(six):
         assert ask("fd00:7::3") == 200
 
 
+def test_guesses_of_a_neighbour_lock_all_but_who_is_known(six):
+    _, ask = six
+    guesses = [f"WRONGWRONG{n:02}" for n in range(5)]
+    assert ask("fd00:7::3") == 200
+    for guess in guesses:
+        wait_until(lambda: ask("fd00:7::2", guess) == 401, "a guess to be looked at", 5)
+    assert ask("fd00:7::2") == ask("fd00:7::4") == 429
+    assert ask("fd00:7::3") == 200
+    assert [ask("fd00:7::3", guess) for guess in guesses] == [401] * 5, "he is counted for himself"
+    assert ask("fd00:7::3") == 429
+
+
 def test_slow_clients_at_every_door(one, house):
     """All of them at once, each again as soon as it is thrown out."""
     table = slow_ones(one)
