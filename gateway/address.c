@@ -161,6 +161,12 @@ void address_keep_alive(int fd, int idle_s, int interval_s, int probes)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
+void address_give_up(int fd, int after_s)
+{
+    const unsigned after_ms = (unsigned)after_s * 1000;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &after_ms, sizeof after_ms);
+}
+
 static int listen_on(const struct sockaddr_storage *address, socklen_t length, int backlog)
 {
     const int on = 1, off = 0;

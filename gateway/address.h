@@ -53,4 +53,8 @@ void address_remedy(int problem, const char *option, char *text, size_t capacity
  * answer the connection fails. */
 void address_keep_alive(int fd, int idle_s, int interval_s, int probes);
 
+/* The connection fails as well if its TCP peer acknowledges nothing of what was sent, or takes nothing, for this long:
+ * while something is under way the kernel does not probe. */
+void address_give_up(int fd, int after_s);
+
 #endif

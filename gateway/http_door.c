@@ -19,7 +19,12 @@ enum {
     MEMORY_PER_CONNECTION = 24 * 1024, /* a head of 8 KiB with 100 fields takes 16 */
     INACTIVITY_S = 120,                /* the library's own, behind our deadlines */
     RUNS_WITHOUT_EVENT = 64,
-    RESTLESS_MS = 10
+    RESTLESS_MS = 10,
+    /* A client that vanished is gone after 20 s: its stream holds the session, and keeps others out. */
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_INTERVAL_S = 5,
+    KEEPALIVE_COUNT = 2,
+    GIVE_UP_S = 20
 };
 
 struct http_door {
@@ -206,9 +211,16 @@ static struct http_connection *make_place(struct http_door *d,
     return free_place(places);
 }
 
-static void admit(struct http_door *d, int fd, const struct sockaddr_storage *address)
+static void tune(int fd)
 {
     const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    address_keep_alive(fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+    address_give_up(fd, GIVE_UP_S);
+}
+
+static void admit(struct http_door *d, int fd, const struct sockaddr_storage *address)
+{
     bool from_here = address_is_of_this_machine(fd, address);
     struct http_connection *c = make_place(d, address, from_here);
     if (!c) {
@@ -216,7 +228,7 @@ static void admit(struct http_door *d, int fd, const struct sockaddr_storage *ad
         address_reset(fd);
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    tune(fd);
     *c = (struct http_connection){.door = d, .address = *address, .fd = fd, .from_here = from_here};
     http_connection_allow(c, HTTP_REQUEST_MS, false);
     d->entering = c;

@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+from box_kit import Place
 from figures import note
 from harness import Process, marked, wait_until
 from https_client import Closed, Connection, Https, basic, client_hello, door
@@ -126,6 +127,37 @@ def fixture_house(one, tcp_meter):
 
 
 # --- too slow ----------------------------------------------------------------------------------
+
+@pytest.fixture(name="away")
+def fixture_away():
+    """A place behind a cable, which is our card of that name."""
+    made = Place("away")
+    sh("ip", "link", "add", "cable", "type", "veth", "peer", "name", "eth0", "netns", made.name)
+    sh("ip", "address", "add", "10.84.0.1/24", "dev", "cable")
+    sh("ip", "link", "set", "cable", "up")
+    made.ip("address", "add", "10.84.0.2/24", "dev", "eth0")
+    made.ip("link", "set", "eth0", "up")
+    yield made
+    made.close()
+
+
+def test_who_vanishes_while_he_watches_is_gone_after_twenty_seconds(box, away):
+    """As a telephone that leaves the house: nothing tells, and events pile up.  His stream holds the session till then."""
+    one = box(listen="0.0.0.0:0")
+    descriptors = one.server.descriptors()
+    with contextlib.ExitStack() as stack:
+        with away.inside():
+            watcher = Https(one.server, one.login, target="10.84.0.1")
+            stream = stack.enter_context(watcher.connect())
+        stream.send(watcher.head("GET", LIVE))
+        assert stream.head().status == 200 and stream.chunk()
+        sh("ip", "link", "set", "cable", "down")
+        begin = time.monotonic()
+        wait_until(lambda: one.server.descriptors() <= descriptors, "the end of the stream", 40)
+        assert time.monotonic() - begin > 10, "a moment without network is nothing"
+        refused = one.user.get(CONFIG)
+        assert refused.status == 409 and int(refused["Retry-After"]) > 50, "60 s after that the session is free"
+
 
 class Slow(threading.Thread):
     """Comes to a door again and again, says `first`, then `more` byte by byte and slowly; or, greedy, says `more` as
