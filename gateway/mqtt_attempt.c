@@ -1,5 +1,6 @@
 #include "mqtt_attempt.h"
 
+#include "address.h"
 #include "heap.h"
 #include "mqtt_guard.h"
 
@@ -18,7 +19,11 @@ enum {
     ANSWER_TIMEOUT_MS = 10000, /* for both handshakes, TLS and MQTT, from the TCP connection on */
     MQTT_WINDOW = 8192,
     TURN_MS = 100,
-    GONE_TURNS = 5 /* the library does not see every end of a connection during a handshake */
+    GONE_TURNS = 5, /* the library does not see every end of a connection during a handshake */
+    KEEPALIVE_IDLE_S = 30,
+    KEEPALIVE_INTERVAL_S = 10,
+    KEEPALIVE_COUNT = 3,
+    GIVE_UP_S = 60
 };
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -224,13 +229,8 @@ static void limit_receiving(int fd)
 /* A broker may switch MQTT's own keepalive off; TCP's finds a peer that is gone all the same. */
 static void keep_alive(int fd)
 {
-    const int on = 1, idle_s = 30, interval_s = 10, probes = 3, unacknowledged_ms = 60000;
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
-                     sizeof unacknowledged_ms);
+    address_keep_alive(fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+    address_give_up(fd, GIVE_UP_S);
 }
 
 /* One connection: a->client is connected, or `error` says why not. */
