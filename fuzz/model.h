@@ -1,5 +1,5 @@
-/* model.h - what a telegram says, found a second time and in another way: number by number, with exact fractions,
- * knowing nothing of lines, objects or state.  What a parser took must be there.
+/* model.h - what numbers and times say, read a second time and in another way: with exact fractions, and by the C
+ * library's calendar.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -18,10 +18,23 @@ struct model_number {
     char unit[12];
 };
 
+/* A unit up to the ')'. */
+static inline bool model_read_unit(struct model_number *n, const char *p, const char *end)
+{
+    size_t unit = 0;
+    memset(n->unit, 0, sizeof n->unit);
+    p += p < end && *p == '*';
+    for (; p < end && *p != ')' && unit < sizeof n->unit - 1; p++)
+        if (*p != ' ')
+            n->unit[unit++] =
+                (char)(*p == '\x93' ? '\xB3' : *p); /* differs by the bit of upper case, too */
+    return p < end && *p == ')';
+}
+
 /* Reads it up to its ')'; false: it is no number. */
 static inline bool model_read(const char *p, const char *end, struct model_number *n)
 {
-    size_t unit = 0, whole, fraction = 0;
+    size_t whole, fraction = 0;
     *n = (struct model_number){.text = p};
     p += p < end && *p == '-';
     for (whole = 0; p < end && isdigit((unsigned char)*p); p++)
@@ -30,14 +43,7 @@ static inline bool model_read(const char *p, const char *end, struct model_numbe
         for (p++; p < end && isdigit((unsigned char)*p); p++)
             fraction++;
     n->length = (size_t)(p - n->text);
-    if (whole == 0 || p[-1] == '.' || n->length > 18)
-        return false;
-    p += p < end && *p == '*';
-    for (; p < end && *p != ')' && unit < sizeof n->unit - 1; p++)
-        if (*p != ' ')
-            n->unit[unit++] =
-                (char)(*p == '\x93' ? '\xB3' : *p); /* differs by the bit of upper case, too */
-    return p < end && *p == ')';
+    return whole > 0 && p[-1] != '.' && n->length <= 18 && model_read_unit(n, p, end);
 }
 
 /* 10^3 or 10^0 of `unit`; -1: neither. */

@@ -7,8 +7,8 @@
 #ifndef P1_RUN_H
 #define P1_RUN_H
 
-#include "core/crc16.h"
 #include "core/p1.h"
+#include "crc.h"
 #include "fuzz.h"
 
 #include <string.h>
@@ -18,7 +18,9 @@ enum { INPUT_MAX = 16384, REPAIRS = 0x80 };
 struct run {
     struct p1_stream stream;
     struct reading reading;
-    uint32_t digest; /* of all events, with their telegrams and readings */
+    const uint8_t *fed; /* the first byte that no event has spoken of; the fuzzer's own */
+    const uint8_t *at;  /* behind the last byte that was fed */
+    uint32_t digest;    /* of all events, with their telegrams and readings */
 };
 
 /* What the stream reported; the fuzzer's own. */
@@ -33,10 +35,10 @@ static uint8_t with_parity(uint8_t c)
 static void write_crc(uint8_t *p, size_t begin, size_t bang)
 {
     bool seven_bit = p[begin] != '/';
-    uint16_t crc = CRC16_ARC_INIT;
+    uint16_t crc = CRC_ARC;
     for (size_t i = begin; i <= bang; i++) {
         uint8_t c = seven_bit ? p[i] & 0x7F : p[i];
-        crc = crc16_update(crc, &c, 1);
+        crc = crc_of(crc, &c, 1);
     }
     for (size_t i = 0; i < 4; i++) {
         uint8_t c = (uint8_t) "0123456789ABCDEF"[crc >> (12 - 4 * i) & 0xF];
@@ -65,14 +67,15 @@ static void feed(struct run *r, const uint8_t *p, size_t n, size_t cap, uint8_t 
     uint32_t random = chunks;
     memset(r, 0, sizeof *r);
     p1_init(&r->stream, &r->reading, buffer, cap);
+    r->fed = r->at = p;
     while (n > 0) {
         enum p1_event event;
         size_t offered = next_chunk(&random, chunks, n);
         size_t used = p1_feed(&r->stream, p, offered, &event);
         demand(used == offered || (used < offered && event != P1_MORE));
-        note(r, event);
-        p += used;
+        r->at = p += used;
         n -= used;
+        note(r, event);
     }
     note(r, p1_silence(&r->stream));
     free(buffer);
