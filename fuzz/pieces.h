@@ -2,7 +2,7 @@
 #ifndef PIECES_H
 #define PIECES_H
 
-#include "core/crc16.h"
+#include "crc.h"
 #include "fuzz.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static const uint8_t *pieces_copy(const uint8_t *data, size_t size, bool repairs
     for (uint8_t *p = bytes; repairs && size > 2;) {
         size_t n = p[1] < size - 2 ? p[1] : size - 2, skipped = p[2] == CONFIGURATION_START;
         if (n > 2 + skipped) {
-            uint16_t crc = crc16_update(CRC16_MODBUS_INIT, p + 2 + skipped, n - 2 - skipped);
+            uint16_t crc = crc_of(CRC_MODBUS, p + 2 + skipped, n - 2 - skipped);
             p[n] = (uint8_t)crc;
             p[n + 1] = (uint8_t)(crc >> 8);
         }

@@ -1,5 +1,5 @@
 /* Bytes on an RS485 bus, with pauses between them: the answers are the same whether a driver hands over each byte or up
- * to three at once, less than the silence that ends a frame.
+ * to three at once, less than the silence that ends a frame, and they answer what came last.
  *
  *   cuts 6 | line 1 | what 1 | { pause 1, n 1, n bytes } ...
  *
@@ -9,6 +9,7 @@
  */
 #include "core/rtu_slave.h"
 
+#include "modbus_model.h"
 #include "pieces.h"
 
 enum { CUTS = 6, LINE = CUTS, WHAT, HEAD };
@@ -19,6 +20,7 @@ enum {
     LATE_US = 1000000,
     SETTLED_US = 10000000
 };
+enum { CODE = 20802, VENDOR_BLOCK = 0xFE00 };
 enum { PIECE_MAX = 3, PAUSE_MIN = 70, POLLS_MAX = 64 };
 enum {
     IS_ODD = 8,
@@ -30,7 +32,7 @@ enum { ECHOES = 1, IS_BUSY = 2 }; /* of WHAT, beside REPAIRS */
 enum { LINE_ERROR, SET, NO_POLL, BYTE_WITHOUT_POLL, EVENTS }; /* what a pause without bytes means */
 
 static const struct register_row rows[] = {
-    {.address = 0, .source = FROM_FIXED, .type = REG_U32, .number = 20802, .title = "code"},
+    {.address = 0, .source = FROM_FIXED, .type = REG_U32, .number = CODE, .title = "code"},
     {.address = 2, .source = FROM_SETTING, .type = REG_U16, .of = SETTING_ADDRESS, .title = "address"},
     {.address = 4, .source = FROM_QUANTITY, .type = REG_U32, .of = Q_POWER_IMPORT},
     {.address = 6, .source = FROM_SETTING, .type = REG_F32, .of = SETTING_BAUD_LOW},
@@ -52,6 +54,8 @@ struct line {
     uint32_t char_us, answers; /* answers: a digest of them and their times */
     struct rtu_slave_settings settings;
     bool echoes;
+    uint8_t heard[RTU_ADU_MAX]; /* the last of the bytes */
+    size_t heard_n;
 };
 
 static void begin(struct line *l, const uint8_t *head)
@@ -74,9 +78,60 @@ static void begin(struct line *l, const uint8_t *head)
     rtu_slave_init(&l->slave, &l->settings, &l->bank);
 }
 
+static void bytes_come(struct line *l, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (l->heard_n == sizeof l->heard)
+            memmove(l->heard, l->heard + 1, --l->heard_n);
+        l->heard[l->heard_n++] = bytes[i];
+    }
+    rtu_slave_bytes(&l->slave, bytes, n, l->now_us);
+}
+
+/* Registers of the map read as the rows say; those behind it are the vendor block's. */
+static bool is_read(const uint8_t *request, const uint8_t *answer, size_t answer_n)
+{
+    uint32_t start = model_u16(request + 2), count = model_u16(request + 4);
+    if (answer[2] != 2 * count || answer_n != 5 + 2 * count)
+        return false;
+    for (uint32_t i = 0; i < count && start + i < VENDOR_BLOCK; i++) {
+        uint32_t expected = start + i == 1 ? CODE : start + i == 2 ? UNIT : 0;
+        if (model_u16(answer + 3 + 2 * i) != expected)
+            return false;
+    }
+    return true;
+}
+
+static bool is_answer_to(const uint8_t *request, size_t n, const uint8_t *answer, size_t answer_n)
+{
+    if (request[0] != UNIT || request[1] != (answer[1] & 0x7F) || !ends_with_crc(request, n))
+        return false;
+    switch (answer[1]) {
+    case 0x03:
+    case 0x04:
+        return n == 8 && is_read(request, answer, answer_n);
+    case 0x06:
+        return answer_n == n && memcmp(answer, request, n) == 0;
+    case 0x10:
+        return answer_n == 8 && memcmp(answer, request, 6) == 0;
+    default:
+        return !(answer[1] & 0x80) || answer_n == 5;
+    }
+}
+
+/* The request ends with what was heard last. */
+static void demand_request(const struct line *l, const uint8_t *answer, size_t answer_n)
+{
+    for (size_t n = 4; n <= l->heard_n; n++)
+        if (is_answer_to(l->heard + l->heard_n - n, n, answer, answer_n))
+            return;
+    abort();
+}
+
 static void note_answer(struct line *l, const uint8_t *answer, size_t n)
 {
-    demand(n >= 5 && n <= RTU_ADU_MAX && answer[0] == UNIT);
+    demand(n >= 5 && n <= RTU_ADU_MAX && answer[0] == UNIT && ends_with_crc(answer, n));
+    demand_request(l, answer, n);
     l->answers = digest(l->answers, &l->now_us, sizeof l->now_us);
     l->answers = digest(l->answers, answer, n);
     demand(l->device.setting[SETTING_ADDRESS] >= 1 && l->device.setting[SETTING_ADDRESS] <= 247);
@@ -94,7 +149,7 @@ static void pass(struct line *l, int64_t us)
             note_answer(l, answer, n);
         if (answer && l->echoes) {
             l->now_us += (int64_t)n * l->char_us;
-            rtu_slave_bytes(&l->slave, answer, n, l->now_us);
+            bytes_come(l, answer, n);
         }
     }
     l->now_us = end_us > l->now_us ? end_us : l->now_us;
@@ -107,7 +162,7 @@ static void hear(struct line *l, const uint8_t *bytes, size_t n, const uint8_t *
         size_t piece = cuts ? 1u + cuts[i % CUTS] % PIECE_MAX : 1;
         piece = piece < n ? piece : n;
         pass(l, (int64_t)piece * l->char_us);
-        rtu_slave_bytes(&l->slave, bytes, piece, l->now_us);
+        bytes_come(l, bytes, piece);
         bytes += piece;
         n -= piece;
     }
@@ -124,7 +179,7 @@ static void happen(struct line *l, int event)
         l->now_us += LATE_US;
     }
     if (event == BYTE_WITHOUT_POLL)
-        rtu_slave_bytes(&l->slave, (const uint8_t[]){0}, 1, l->now_us);
+        bytes_come(l, (const uint8_t[]){0}, 1);
 }
 
 static void run(struct line *l, const uint8_t *head, const uint8_t *cuts, const uint8_t *data,
