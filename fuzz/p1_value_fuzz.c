@@ -69,21 +69,36 @@ static void try_value(const uint8_t *p, size_t n, enum p1_dimension dimension, u
     demand_printed_is_read(dimension, decimals, value);
 }
 
-/* 999, 99.999, 999.90 and the like: the digits are nines, and two of them at least are no decimals. */
+/* Whether its digits are nines, but for zeros before and behind them; and how many. */
+static bool has_nines(const struct model_number *n, size_t *whole, size_t *fraction)
+{
+    const char *p = n->text, *end = p + n->length;
+    *whole = *fraction = 0;
+    while (memchr(p, '.', n->length) && end[-1] == '0')
+        end--;
+    while (p < end && *p == '0')
+        p++;
+    for (; p < end && *p == '9'; p++)
+        ++*whole;
+    if (p < end && *p == '.')
+        for (p++; p < end && *p == '9'; p++)
+            ++*fraction;
+    return p == end;
+}
+
+/* 999, 0999.90 and 99.999 are off, 9.9 kW, 99 A and 9.9999 are limits; more nines behind 99.999 are neither's. */
 static void try_off(const uint8_t *p, size_t n)
 {
     struct cursor c = {p, p + n};
     struct p1_printed printed;
     struct model_number model;
-    size_t whole = 0;
-    if (!p1_read_printed(&c, &printed) || !p1_is_off(&printed))
+    size_t whole, fraction;
+    if (!p1_read_printed(&c, &printed))
         return;
     demand(model_read((const char *)p + 1, (const char *)c.p, &model));
-    for (size_t i = 0; i < model.length; i++)
-        demand(strchr("0.9", model.text[i]));
-    for (size_t i = 0; i < model.length && model.text[i] != '.'; i++)
-        whole += model.text[i] == '9';
-    demand(whole >= 2);
+    bool nines = has_nines(&model, &whole, &fraction);
+    if (whole != 2 || fraction <= 3)
+        demand(p1_is_off(&printed) == (nines && (whole > 2 || (whole == 2 && fraction == 3))));
 }
 
 static void try_count(const uint8_t *p, size_t n, unsigned max)

@@ -1,5 +1,5 @@
-/* p1_write_fuzz.c - whatever a reading says, a telegram made of it can be read again, has no second begin or end, and
- * says the same when it is written anew.
+/* p1_write_fuzz.c - whatever a reading says, a telegram made of it says the same (p1_model.h), can be read again, has
+ * no second begin or end, and says the same when it is written anew.
  *
  *   what 1 | time of receipt 4, of the meter 4, of the peak 4 | channels, each unit and medium 1, value 4, time 4
  *   | lengths of texts | n 1 | { quantity 1, value 4 } n times | telegram, in which the texts lie one behind the other
@@ -7,9 +7,7 @@
 #include "core/p1.h"
 #include "core/p1_write.h"
 
-#include "fuzz.h"
-
-#include <string.h>
+#include "p1_model.h"
 
 enum {
     IS_TIC = 1,
@@ -131,6 +129,78 @@ static void demand_same(const struct reading *a, const struct reading *b)
                (a->mbus[i].unit == MBUS_UNIT_UNKNOWN || a->mbus[i].value == b->mbus[i].value));
 }
 
+/* Quantities that are written, and how fine: neighbours, each rounded to so many of its smallest unit. */
+static const struct {
+    enum quantity first;
+    int neighbours, step;
+} written_rows[] = {
+    {Q_ENERGY_IMPORT, 5, 1},
+    {Q_ENERGY_EXPORT, 5, 1},
+    {Q_POWER_IMPORT, 1, 1},
+    {Q_POWER_EXPORT, 1, 1},
+    {Q_POWER_IMPORT_L1, 3, 1},
+    {Q_POWER_EXPORT_L1, 3, 1},
+    {Q_METER_VOLTAGE_L1, 3, 100},
+    {Q_METER_CURRENT_L1, 3, 10},
+    {Q_VOLTAGE_SAGS_L1, 3, 1},
+    {Q_VOLTAGE_SWELLS_L1, 3, 1},
+    {Q_POWER_FAILURES, 1, 1},
+    {Q_LONG_POWER_FAILURES, 1, 1},
+    {Q_TARIFF, 1, 1},
+    {Q_DEMAND_QUARTER, 1, 1},
+};
+
+static void demand_written(const struct model_telegram *t, const struct reading *r, enum quantity q,
+                           int step)
+{
+    if (reading_has(r, q) && r->value[q] >= 0)
+        demand(model_says(t, q, (r->value[q] + step / 2) / step * step));
+}
+
+/* Where the meter sends the difference of import and export, one of them is 0. */
+static void demand_split(const struct model_telegram *t, const struct reading *r)
+{
+    int64_t net = r->value[Q_POWER];
+    if (!reading_has(r, Q_POWER))
+        return;
+    demand(reading_has(r, Q_POWER_IMPORT) || model_says(t, Q_POWER_IMPORT, net > 0 ? net : 0));
+    demand(reading_has(r, Q_POWER_EXPORT) || model_says(t, Q_POWER_EXPORT, net < 0 ? -net : 0));
+}
+
+static void demand_channel(const struct model_telegram *t, unsigned channel,
+                           const struct reading_mbus *m)
+{
+    static const char *const units[] = {
+        [MBUS_UNIT_DM3] = "m3", [MBUS_UNIT_MJ] = "gj", [MBUS_UNIT_WH] = "wh"};
+    const struct model_reference medium = {channel, 24, 1, 0},
+                                 reading = {channel, 24, 2, m->uncorrected ? 3 : 1};
+    demand(m->medium == MBUS_NONE || model_has_number(t, medium, 0, "", 0, m->medium));
+    if (m->unit == MBUS_UNIT_UNKNOWN || m->value < 0 || m->time_s == READING_NO_TIME)
+        return;
+    demand(
+        model_has_number(t, reading, 1, units[m->unit], m->unit == MBUS_UNIT_WH ? 0 : 3, m->value));
+    demand(model_has_time(t, reading, 0, m->time_s));
+}
+
+static void demand_says(const char *written, size_t n, const struct reading *r)
+{
+    static struct model_telegram t;
+    const struct model_reference peak = {0, 1, 6, 0};
+    model_scan(&t, written, n);
+    demand_whole(&t, (const uint8_t *)written, n - 2); /* without CR LF */
+    for (size_t i = 0; i < sizeof written_rows / sizeof written_rows[0]; i++)
+        for (int k = 0; k < written_rows[i].neighbours; k++)
+            demand_written(&t, r, quantity_nth(written_rows[i].first, k), written_rows[i].step);
+    demand_split(&t, r);
+    for (unsigned i = 0; i < READING_MBUS_N; i++)
+        demand_channel(&t, i + 1, &r->mbus[i]);
+    if (r->peak_time_s != READING_NO_TIME) {
+        demand_written(&t, r, Q_DEMAND_MONTH_PEAK, 1);
+        demand(!reading_has(r, Q_DEMAND_MONTH_PEAK) || r->value[Q_DEMAND_MONTH_PEAK] < 0 ||
+               model_has_time(&t, peak, 0, r->peak_time_s));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct reading given, read, again;
@@ -144,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t n = p1_write(&given, WINTER_S, (const uint8_t *)telegram, texts + BEGIN_LEN, written);
     demand(n < P1_WRITE_MAX - 1 && strlen(written) == n);
     demand(count(written, '/') == 1 && count(written, '!') == 1);
+    demand_says(written, n, &given);
     read_back(written, n, &read);
     size_t m = p1_write(&read, WINTER_S, (const uint8_t *)written, n, twice);
     read_back(twice, m, &again);
