@@ -1,5 +1,5 @@
 /* http_head_fuzz.c - any bytes as the head of a request, split as forgivingly as libmicrohttpd does: what http_head
- * takes must be, byte for byte, a head written plainly from what it saw.  What the library has
+ * takes must be, byte for byte, a head written plainly from what it saw, that says one length.  What the library has
  * overwritten it cannot see: another mixture of NUL, CR and LF at the end of a line, as long as the right one.
  */
 #include "gateway/http_head.h"
@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { HEAD_MAX = 12 * 1024, FILE_MAX = 1 << 20 };
 
@@ -68,8 +69,8 @@ static void take_field(struct http_head *h, char *line, struct plain *plain)
     write_plain(plain, "\r\n", 2);
 }
 
-/* True: the head is taken; *size: its bytes. */
-static bool judge(char *bytes, size_t n, struct plain *plain, size_t *size)
+/* True: the head is taken; *size: its bytes, *body: those behind it. */
+static bool judge(char *bytes, size_t n, struct plain *plain, size_t *size, size_t *body)
 {
     static struct http_head head;
     char *at = bytes, *uri, *version, *line = next_line(&at, bytes + n);
@@ -85,6 +86,7 @@ static bool judge(char *bytes, size_t n, struct plain *plain, size_t *size)
     *size = (size_t)(at - bytes);
     const size_t body_max = *size % 2 ? HTTP_BODY_MAX : FILE_MAX;
     bool taken = line && http_head_end(&head, *size, body_max) == 0;
+    *body = head.body_length;
     demand(!taken ||
            (head.body_length <= body_max && head.value[FIELD_HOST] && *size <= HTTP_HEAD_MAX));
     char host[64];
@@ -114,16 +116,53 @@ static bool is_plain(const struct plain *p, const uint8_t *data, size_t size)
     return true;
 }
 
+/* How many lines have this name, in any case; *value: behind the last one's colon and blanks. */
+static int count_fields(const char *text, const char *name, const char **value)
+{
+    size_t length = strlen(name);
+    int n = 0;
+    while ((text = strstr(text, "\r\n")) != NULL) {
+        text += 2;
+        if (strncasecmp(text, name, length) != 0 || text[length] != ':')
+            continue;
+        *value = text + length + 1 + strspn(text + length + 1, " \t");
+        n++;
+    }
+    return n;
+}
+
+/* The head that was taken cannot be read in another way: not its length, nor what may come once. */
+static void demand_single(struct plain *p, size_t body)
+{
+    static const char *const once[] = {"Host",   "Authorization",  "Content-Type", "Content-Length",
+                                       "Origin", "Sec-Fetch-Site", "If-Match",     "Expect"};
+    const char *value = "0\r\n";
+    demand(p->length < sizeof p->text && !memchr(p->text, 0, p->length));
+    p->text[p->length] = 0;
+    demand(count_fields(p->text, "Transfer-Encoding", &value) == 0);
+    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++)
+        demand(count_fields(p->text, once[i], &value) <= 1);
+    value = "0\r\n";
+    (void)count_fields(p->text, "Content-Length", &value);
+    size_t zeros = strspn(value, "0"), digits = strspn(value + zeros, "0123456789");
+    demand(zeros + digits > 0 && digits < 19);
+    demand(body == (digits ? strtoull(value + zeros, NULL, 10) : 0));
+    value += zeros + digits;
+    demand(value[strspn(value, " \t")] == '\r');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char bytes[HEAD_MAX + 1];
     static struct plain plain;
-    size_t head_size = 0;
+    size_t head_size = 0, body = 0;
     if (size > HEAD_MAX)
         return 0;
     memcpy(bytes, data, size);
     bytes[size] = 0;
-    if (judge(bytes, size, &plain, &head_size))
+    if (judge(bytes, size, &plain, &head_size, &body)) {
         demand(is_plain(&plain, data, head_size));
+        demand_single(&plain, body);
+    }
     return 0;
 }
