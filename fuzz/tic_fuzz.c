@@ -8,12 +8,15 @@
 #include "core/tic.h"
 #include "core/tic_labels.h"
 
-#include "fuzz.h"
+#include "model.h"
 
-#include <ctype.h>
-#include <string.h>
+enum { INPUT_MAX = 16384, REPAIRS = 0x80, FRAME_MS = 1500, SLACK_WH = 10 };
 
-enum { INPUT_MAX = 16384, REPAIRS = 0x80, FRAME_MS = 1500 };
+/* A meter's index: what was reported last, and what is in doubt since. */
+struct index {
+    int64_t reported, doubted;
+    bool is_known, is_doubted;
+};
 
 struct run {
     struct tic_stream stream;
@@ -21,6 +24,7 @@ struct run {
     uint8_t frame[TIC_FRAME_MAX];
     uint32_t digest; /* of all events, with their frames and readings */
     int64_t frames;  /* so many: they come FRAME_MS after each other */
+    struct index import, export;
 };
 
 /* --- what a frame says, found a second time, without state ------------------------------------------------------- */
@@ -47,16 +51,24 @@ static bool has_checksum(const char *group, size_t n)
     return n > 2 && group[n - 1] == (char)((sum & 0x3F) + 0x20);
 }
 
-/* The data of a group, digits of this base, as a number; -1: it is none, or the group has another label. */
-static int64_t value_of(const char *group, size_t n, const struct tic_label *label, int base)
+/* The data of a group, behind its last HT but one; NULL: the group has another label or length, or no good
+ * checksum. */
+static const char *data_of(const char *group, size_t n, const struct tic_label *label)
 {
-    if (n < label->name_length + 4u || memcmp(group, label->name, label->name_length + 1u) != 0)
-        return -1;
-    const char *end = group + n - 2, *data = end;
-    int64_t value = 0;
+    if (!has_checksum(group, n) || n != label->group_length ||
+        memcmp(group, label->name, label->name_length + 1u) != 0)
+        return NULL;
+    const char *data = group + n - 2;
     while (data[-1] != '\t')
         data--;
-    if (end - data > 9)
+    return data;
+}
+
+/* Digits of this base as a number; -1: they are none. */
+static int64_t number_in(const char *data, const char *end, int base)
+{
+    int64_t value = 0;
+    if (data == end || end - data > 9)
         return -1;
     for (; data < end; data++) {
         if (!isxdigit((unsigned char)*data) || (base == 10 && !isdigit((unsigned char)*data)))
@@ -66,41 +78,149 @@ static int64_t value_of(const char *group, size_t n, const struct tic_label *lab
     return value;
 }
 
-static bool says(const struct run *r, const struct tic_label *label, int64_t value)
-{
-    const char *at = (const char *)r->frame, *end = at + r->stream.frame_len, *group;
-    int base = label->kind == TIC_STATUS ? 16 : 10,
-        scale = label->kind == TIC_STATUS ? 1 : label->scale;
-    size_t n;
-    while ((group = next_group(&at, end, &n)) != NULL)
-        if (has_checksum(group, n) && value_of(group, n, label, base) * scale == value)
-            return true;
-    return false;
-}
-
-/* Values that the frame before decides on, or others of the frame. */
-static bool is_judged(const struct run *r, int q)
-{
-    return r->stream.stats.values_implausible > 0 &&
-           (q == Q_ENERGY_IMPORT || q == Q_ENERGY_EXPORT ||
-            (q >= Q_APPARENT_IMPORT_L1 && q <= Q_APPARENT_IMPORT_L3));
-}
-
 static const struct tic_label *label_of(int q)
 {
     for (const struct tic_label *l = tic_labels; l < tic_labels + TIC_LABELS_N; l++)
         if ((l->kind == TIC_NUMBER || l->kind == TIC_STATUS) && l->target == q)
             return l;
-    return NULL;
+    abort();
 }
 
-static void demand_contained(const struct run *r)
+/* The next value that the frame says of q, from *at on; begin with the frame.  False: there is no more. */
+static bool next_said(const struct run *r, int q, const char **at, int64_t *value)
 {
-    for (int q = 0; q < Q_N; q++)
-        if (reading_has(&r->reading, (enum quantity)q) && !is_judged(r, q)) {
-            const struct tic_label *label = label_of(q);
-            demand(label && says(r, label, r->reading.value[q]));
+    const struct tic_label *label = label_of(q);
+    const char *end = (const char *)r->frame + r->stream.frame_len, *group, *data;
+    bool is_status = label->kind == TIC_STATUS;
+    size_t n;
+    while ((group = next_group(at, end, &n)) != NULL) {
+        data = data_of(group, n, label);
+        *value = data ? number_in(data, group + n - 2, is_status ? 16 : 10) : -1;
+        if (*value >= 0) {
+            *value *= is_status ? 1 : label->scale;
+            return true;
         }
+    }
+    return false;
+}
+
+static bool says(const struct run *r, int q, int64_t value)
+{
+    const char *at = (const char *)r->frame;
+    int64_t said;
+    while (next_said(r, q, &at, &said))
+        if (said == value)
+            return true;
+    return false;
+}
+
+/* An index that falls or jumps is doubted, and stays what it was, until another agrees with it. */
+static void demand_index(const struct run *r, struct index *index, int q)
+{
+    const char *at = (const char *)r->frame;
+    int64_t value = r->reading.value[q], said = 0;
+    if (!reading_has(&r->reading, (enum quantity)q))
+        return;
+    if (index->is_known && value == index->reported && !says(r, q, value)) {
+        demand(next_said(r, q, &at, &said));
+        demand(said < value || said > value + SLACK_WH);
+        index->doubted = said;
+        index->is_doubted = true;
+        return;
+    }
+    demand(says(r, q, value));
+    demand(!index->is_known || value >= index->reported ||
+           (index->is_doubted && value >= index->doubted));
+    *index = (struct index){.reported = value, .is_known = true};
+}
+
+/* More than volts and amperes allow becomes their product. */
+static void demand_apparent(const struct run *r, int phase)
+{
+    const struct reading *reading = &r->reading;
+    const enum quantity volts = quantity_nth(Q_METER_VOLTAGE_L1, phase),
+                        amperes = quantity_nth(Q_METER_CURRENT_L1, phase);
+    int q = Q_APPARENT_IMPORT_L1 + phase;
+    const char *at = (const char *)r->frame;
+    int64_t said, value = reading->value[q], u_v = reading->value[volts] / 1000,
+                  i_a = reading->value[amperes] / 1000;
+    bool limits = reading_has(reading, volts) && reading_has(reading, amperes);
+    if (!reading_has(reading, (enum quantity)q))
+        return;
+    while (next_said(r, q, &at, &said))
+        if (limits && said > u_v * (i_a + 1) ? value == u_v * i_a : value == said)
+            return;
+    abort();
+}
+
+static void demand_values(struct run *r)
+{
+    demand_index(r, &r->import, Q_ENERGY_IMPORT);
+    demand_index(r, &r->export, Q_ENERGY_EXPORT);
+    for (int phase = 0; phase < 3; phase++)
+        demand_apparent(r, phase);
+    for (int q = 0; q < Q_N; q++)
+        if (reading_has(&r->reading, (enum quantity)q) && q != Q_ENERGY_IMPORT &&
+            q != Q_ENERGY_EXPORT && (q < Q_APPARENT_IMPORT_L1 || q > Q_APPARENT_IMPORT_L3))
+            demand(says(r, q, r->reading.value[q]));
+}
+
+/* "DATE" HT SAAMMJJhhmmss HT HT checksum: E is summer, H winter. */
+static bool is_date(const char *group, size_t n, int64_t utc_s)
+{
+    char time[13];
+    if (n != 21 || !has_checksum(group, n) || memcmp(group, "DATE\t", 5) != 0)
+        return false;
+    memcpy(time, group + 6, 12);
+    time[12] = group[5] == 'E' ? 'S' : group[5] == 'H' ? 'W' : 0;
+    return model_time(time) == utc_s;
+}
+
+/* Without the blanks around it, all of its data. */
+static bool is_text(const char *group, size_t n, unsigned id, const char *at, size_t length)
+{
+    for (const struct tic_label *l = tic_labels; l < tic_labels + TIC_LABELS_N; l++) {
+        const char *data = l->kind >= TIC_DIGITS && l->target == id ? data_of(group, n, l) : NULL;
+        const char *end = group + n - 2;
+        if (!data)
+            continue;
+        data += strspn(data, " ");
+        while (end > data && end[-1] == ' ')
+            end--;
+        if (data == at && (size_t)(end - data) == length)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a group says the date, or this text. */
+static bool has_date(const struct run *r)
+{
+    const char *at = (const char *)r->frame, *end = at + r->stream.frame_len, *group;
+    size_t n;
+    while ((group = next_group(&at, end, &n)) != NULL)
+        if (is_date(group, n, r->reading.meter_time_s))
+            return true;
+    return false;
+}
+
+static bool has_text(const struct run *r, unsigned id)
+{
+    const char *frame = (const char *)r->frame, *at = frame, *group;
+    const struct reading_text *text = &r->reading.text[id];
+    size_t n;
+    while ((group = next_group(&at, frame + r->stream.frame_len, &n)) != NULL)
+        if (is_text(group, n, id, frame + text->offset, text->length))
+            return true;
+    return false;
+}
+
+static void demand_contained(struct run *r)
+{
+    demand_values(r);
+    demand(r->reading.meter_time_s == READING_NO_TIME || has_date(r));
+    for (unsigned id = 0; id < TEXT_N; id++)
+        demand(r->reading.text[id].length == 0 || has_text(r, id));
 }
 
 /* --- the run ------------------------------------------------------------------------------------------------------ */
