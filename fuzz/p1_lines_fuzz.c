@@ -4,29 +4,12 @@
 #include "p1_model.h"
 #include "p1_run.h"
 
-enum { TELEGRAM_MIN = 7, CRC_DIGITS = 4 };
-
-/* The stream keeps no telegram.  It is what begins with the first '/' and three letters, behind what was said before,
- * but a '/' that begins a line begins anew. */
-static const uint8_t *find_telegram(const uint8_t *p, const uint8_t *end)
-{
-    for (const uint8_t *line = end; --line > p;)
-        if (line[0] == '/' && line[-1] == '\n') {
-            p = line;
-            break;
-        }
-    for (; end - p >= TELEGRAM_MIN; p++)
-        if (p[0] == '/' && isalpha(p[1]) && isalpha(p[2]) && isalpha(p[3]))
-            return p;
-    abort();
-}
-
 static void demand_contained(const struct run *r)
 {
     static struct model_telegram t;
-    const uint8_t *telegram = find_telegram(r->fed, r->at);
+    const uint8_t *telegram = model_find(r->fed, r->at);
     size_t n = (size_t)(r->at - telegram);
-    demand(r->at[-CRC_DIGITS - 1] == '!');
+    demand(r->at[-5] == '!');
     model_scan(&t, (const char *)telegram, n);
     demand_whole(&t, telegram, n);
     demand_quantities(&t, &r->reading);

@@ -97,6 +97,21 @@ static inline void model_scan(struct model_telegram *t, const char *telegram, si
     }
 }
 
+/* The telegram of a small build, which keeps none, among bytes that end with it.  It begins with the first / and three
+ * letters, but a '/' that begins a line begins anew. */
+static inline const uint8_t *model_find(const uint8_t *p, const uint8_t *end)
+{
+    for (const uint8_t *line = end; --line > p;)
+        if (line[0] == '/' && line[-1] == '\n') {
+            p = line;
+            break;
+        }
+    for (; end - p > 4; p++)
+        if (p[0] == '/' && isalpha(p[1]) && isalpha(p[2]) && isalpha(p[3]))
+            return p;
+    abort();
+}
+
 /* --- finding in it ------------------------------------------------------------------------------------------------ */
 
 static inline bool model_stands_at(const struct model_value *v, struct model_reference of,

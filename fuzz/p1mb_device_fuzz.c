@@ -1,5 +1,6 @@
 /* A whole P1MB: bytes at both of its ports, errors of the line and pauses, on a memory that may fail.  Every answer is
- * a good frame, lights and settings are possible ones, and what the bus runs with changes at a start only.
+ * a good frame, lights and settings are possible ones, what the bus runs with changes at a start only, and what a meter
+ * measured stands in its telegram.
  *
  *   map and memory 1 | { what 1, n 1, n bytes } ...     what: 2 bits for the port or a start, 6 for the pause before
  *
@@ -7,6 +8,7 @@
  */
 #include "core/p1mb_device.h"
 
+#include "p1_model.h"
 #include "pieces.h"
 
 enum { MEMORY_FAILS = 0x80, CRCS_ARE_RIGHT = 0x40 };
@@ -18,6 +20,10 @@ static struct p1mb_device device;
 static int64_t now_us;
 static uint8_t memory[FLASH_SECTORS][SECTOR_BYTES];
 static bool memory_fails;
+
+static uint8_t heard[INPUT_MAX]; /* from the meter, behind the last telegram but its last byte */
+static size_t heard_n;
+static int64_t heard_ms;
 
 static const uint8_t *sector_of(const struct flash *f, unsigned sector)
 {
@@ -90,19 +96,64 @@ static void start(void)
     static const struct p1mb_identity identity = {
         .board = "fuzz", .serial = "1", .firmware = 0x010203};
     p1mb_device_init(&device, &identity, &flash, now_us);
+    heard_n = 0;
+    heard_ms = now_us / 1000;
     demand(p1mb_settings_are_good(&device.active.bus) && device.active.map < P1MB_MAPS);
+}
+
+/* Of the quantities that no other is made of if it lacks. */
+static void demand_measured(void)
+{
+    static const struct {
+        enum quantity first;
+        int neighbours;
+    } rows[] = {{Q_METER_VOLTAGE_L1, 3}, {Q_METER_CURRENT_L1, 3}, {Q_ENERGY_IMPORT_T1, 4},
+                {Q_ENERGY_EXPORT_T1, 4}, {Q_FREQUENCY, 1},        {Q_DEMAND_QUARTER, 1}};
+    static struct model_telegram t;
+    const uint8_t *telegram = model_find(heard, heard + heard_n);
+    size_t n = (size_t)(heard + heard_n - telegram);
+    model_scan(&t, (const char *)telegram, n);
+    demand_whole(&t, telegram, n);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int k = 0; k < rows[i].neighbours; k++) {
+            enum quantity q = quantity_nth(rows[i].first, k);
+            demand(!reading_has(&device.reading, q) || model_says(&t, q, device.reading.value[q]));
+        }
+}
+
+/* One byte, which is a meter's unless a session is open. */
+static void hear_p1(uint8_t byte)
+{
+    const struct p1_stats before = device.p1.stats;
+    bool is_foreign = !device.port.open;
+    if (now_us / 1000 - heard_ms > P1_SILENCE_MS)
+        heard_n = 0;
+    p1mb_device_hear_p1(&device, &byte, 1, now_us);
+    if (!is_foreign)
+        return;
+    heard_ms = now_us / 1000;
+    heard[heard_n++] = byte;
+    const struct p1_stats *now = &device.p1.stats;
+    if (now->telegrams_ok != before.telegrams_ok)
+        demand_measured();
+    if (now->telegrams_ok != before.telegrams_ok ||
+        now->telegrams_bad_crc != before.telegrams_bad_crc ||
+        now->telegrams_bad_frame != before.telegrams_bad_frame) {
+        heard[0] = byte;
+        heard_n = 1;
+    }
 }
 
 static void hear(enum what what, const uint8_t *bytes, size_t n)
 {
     pass((int64_t)n * CHAR_US);
-    if (what == TO_P1)
-        p1mb_device_hear_p1(&device, bytes, n, now_us);
-    else if (what == TO_BUS)
+    for (size_t i = 0; what == TO_P1 && i < n; i++)
+        hear_p1(bytes[i]);
+    if (what == TO_BUS)
         p1mb_device_hear_bus(&device, bytes, n, now_us);
     else if (what == LINE_ERROR)
         p1mb_device_bus_error(&device, now_us);
-    else
+    else if (what == START)
         start();
 }
 
