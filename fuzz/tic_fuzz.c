@@ -48,7 +48,7 @@ static bool has_checksum(const char *group, size_t n)
     unsigned sum = 0;
     for (size_t i = 0; i + 1 < n; i++)
         sum += (unsigned char)group[i];
-    return n > 2 && group[n - 1] == (char)((sum & 0x3F) + 0x20);
+    return n > 2 && group[n - 2] == '\t' && group[n - 1] == (char)((sum & 0x3F) + 0x20);
 }
 
 /* The data of a group, behind its last HT but one; NULL: the group has another label or length, or no good
@@ -114,24 +114,28 @@ static bool says(const struct run *r, int q, int64_t value)
     return false;
 }
 
-/* An index that falls or jumps is doubted, and stays what it was, until another agrees with it. */
+/* An index that falls or jumps is doubted, and stays what it was, until another agrees with it.  If the frame says
+ * several, some may be lost for their parity, which is not seen here: any may have been doubted. */
 static void demand_index(const struct run *r, struct index *index, int q)
 {
     const char *at = (const char *)r->frame;
-    int64_t value = r->reading.value[q], said = 0;
+    int64_t value = r->reading.value[q], said, another;
+    bool was_reported = index->is_known && value == index->reported;
     if (!reading_has(&r->reading, (enum quantity)q))
         return;
-    if (index->is_known && value == index->reported && !says(r, q, value)) {
-        demand(next_said(r, q, &at, &said));
-        demand(said < value || said > value + SLACK_WH);
+    demand(next_said(r, q, &at, &said));
+    if (next_said(r, q, &at, &another)) {
+        demand(was_reported || says(r, q, value));
+        *index = (struct index){.reported = value, .is_known = true, .is_doubted = true};
+    } else if (value != said) {
+        demand(was_reported && (said < value || said > value + SLACK_WH));
         index->doubted = said;
         index->is_doubted = true;
-        return;
+    } else {
+        demand(!index->is_known || value >= index->reported ||
+               (index->is_doubted && value >= index->doubted));
+        *index = (struct index){.reported = value, .is_known = true};
     }
-    demand(says(r, q, value));
-    demand(!index->is_known || value >= index->reported ||
-           (index->is_doubted && value >= index->doubted));
-    *index = (struct index){.reported = value, .is_known = true};
 }
 
 /* More than volts and amperes allow becomes their product. */
