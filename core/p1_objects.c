@@ -322,7 +322,8 @@ static inline uint64_t mark_parentheses(uint64_t word)
     return (differing - UINT64_C(0x0101010101010101)) & ~differing & UINT64_C(0x8080808080808080);
 }
 
-/* C.D.E as it is printed, up to the '(' of the value: one to seven characters, all looked at at once. */
+/* C.D.E as it is printed, up to the '(' of the value: one to seven characters, all looked at at once.  A NUL at its end
+ * would pass for the padding of the one it is not. */
 static inline bool read_reference(struct cursor *c, p1_reference *reference)
 {
     if (c->end - c->p < 8)
@@ -333,7 +334,7 @@ static inline bool read_reference(struct cursor *c, p1_reference *reference)
     unsigned length = (unsigned)__builtin_clzll(marks) / 8;
     *reference = word & ~(~UINT64_C(0) >> (8 * length));
     c->p += length;
-    return true;
+    return c->p[-1] != 0;
 }
 
 /* The same with a group F behind (".255" or "*255"), which says nothing. */
@@ -348,6 +349,8 @@ static bool read_long_reference(struct cursor *c, p1_reference *reference)
             return false;
         code[n] = *p++;
     }
+    if (p > c->p && p[-1] == 0)
+        return false;
     for (int n = 0; n < 4 && p < c->end && *p != '(' && *p != '\n'; n++)
         p++;
     *reference = p1_load_be64(code);

@@ -453,6 +453,35 @@ static void what_makes_no_sense_loses_itself_alone(void **state)
     }
 }
 
+/* A text of a char array has one NUL behind it, which does not count. */
+#define LINE(text) \
+    { \
+        text, sizeof text - 1 \
+    }
+
+/* References that are shorter than eight characters are filled up with NUL, but not by a meter. */
+static void a_nul_in_a_reference_makes_no_sense(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t length;
+    } lines[] = {LINE("1-0:1.7.0\0(00.123*kW)\r\n"), LINE("1-0:10.7.0\0\0(01.648*kVA)\r\n"),
+                 LINE("1-0:1.7.0\0*255(00.123*kW)\r\n"), LINE("1-0:1.7\0.0(00.123*kW)\r\n"),
+                 LINE("1-0:\0(00.123*kW)\r\n")};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        static struct bytes b;
+        b.n = 0;
+        append_string(&b, "/TST5 meter\r\n\r\n");
+        append(&b, lines[i].text, lines[i].length);
+        seal(&b, "%04X", "\r\n");
+        run(b.p, b.n, ALL_AT_ONCE);
+        assert_counts(1, 0, 0);
+        assert_int_equal(known_quantities(), 0);
+        assert_int_equal(seen.reading.object_errors, 1);
+    }
+}
+
 static void first_of_duplicates_wins(void **state)
 {
     (void)state;
@@ -616,6 +645,7 @@ int main(void)
         cmocka_unit_test(every_quantity_and_unit),
         cmocka_unit_test(what_says_nothing_is_unknown),
         cmocka_unit_test(what_makes_no_sense_loses_itself_alone),
+        cmocka_unit_test(a_nul_in_a_reference_makes_no_sense),
         cmocka_unit_test(first_of_duplicates_wins),
         cmocka_unit_test(mbus_channels),
         cmocka_unit_test(folded_gas_lines),
