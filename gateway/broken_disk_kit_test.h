@@ -18,6 +18,7 @@ static struct {
     int write_error; /* of all writes; 0: they succeed */
 } broken_disk;
 
+/* What SQLite asks in place of the system's. */
 static ssize_t pread_or_fail(int fd, void *to, size_t n, off_t at)
 {
     if (broken_disk.reads == 0)
@@ -27,6 +28,7 @@ static ssize_t pread_or_fail(int fd, void *to, size_t n, off_t at)
     return -1;
 }
 
+/* The same for writing. */
 static ssize_t pwrite_or_fail(int fd, const void *from, size_t n, off_t at)
 {
     if (broken_disk.write_error == 0)
