@@ -5,6 +5,7 @@
 #include "mqtt.h"
 #include "reach.h"
 #include "rtu_bus.h"
+#include "core/text_out.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -78,50 +79,43 @@ static bool check_wifi_password(char *text, char detail[static CONFIG_DETAIL_MAX
     return false;
 }
 
+/* What another module says of a text. */
+static bool told(bool good, const char *why, char detail[static CONFIG_DETAIL_MAX])
+{
+    if (!good)
+        text_copy(detail, CONFIG_DETAIL_MAX, why);
+    return good;
+}
+
 static bool check_ping_target(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char why[REACH_ERROR_MAX];
-    if (reach_check_target(text, why))
-        return true;
-    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
-    return false;
+    return told(reach_check_target(text, why), why, detail);
 }
 
 static bool check_broker(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char why[MQTT_ERROR_MAX];
-    if (mqtt_check_url(text, why))
-        return true;
-    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
-    return false;
+    return told(mqtt_check_url(text, why), why, detail);
 }
 
 static bool check_site(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char why[MQTT_ERROR_MAX];
-    if (mqtt_check_site(text, why))
-        return true;
-    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
-    return false;
+    return told(mqtt_check_site(text, why), why, detail);
 }
 
 static bool check_username(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char why[MQTT_ERROR_MAX];
-    if (mqtt_check_username(text, why))
-        return true;
-    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
-    return false;
+    return told(mqtt_check_username(text, why), why, detail);
 }
 
 /* Writes it in its usual form. */
 static bool check_ca(char *text, char detail[static CONFIG_DETAIL_MAX])
 {
     char why[BROKER_TLS_ERROR_MAX];
-    if (broker_tls_check_ca(text, why))
-        return true;
-    snprintf(detail, CONFIG_DETAIL_MAX, "%s", why);
-    return false;
+    return told(broker_tls_check_ca(text, why), why, detail);
 }
 
 /* One level of a topic, as Home Assistant takes it. */
