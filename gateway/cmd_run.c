@@ -14,12 +14,12 @@
 
 #define DEVICE_FILE "/etc/smart-connect/smart-connect.conf"
 
-enum { NOTIFY_MS = 5000 };
+enum { NOTIFY_MS = 5000, TRIM_MS = 60000 };
 
-/* A gateway, and what systemd wants to hear of it. */
+/* A gateway, what systemd wants to hear of it, and what it gives back. */
 struct running {
     struct gateway gateway;
-    struct loop_timer notify;
+    struct loop_timer notify, trim;
     int64_t watchdog_ms; /* 0: systemd does not watch */
 };
 
@@ -244,6 +244,14 @@ static void start_notifying(struct running *r)
     on_notify(&r->notify);
 }
 
+/* What a crowd took is not kept for the next one. */
+static void on_trim(struct loop_timer *timer)
+{
+    struct running *r = CONTAINER_OF(timer, struct running, trim);
+    heap_trim();
+    loop_set_timer(&r->gateway.loop, &r->trim, TRIM_MS);
+}
+
 static void http_addresses(const struct gateway *g, char http[static ADDRESS_TEXT_MAX],
                            char https[static ADDRESS_TEXT_MAX])
 {
@@ -308,6 +316,8 @@ static int serve(struct running *r)
     struct gateway *g = &r->gateway;
     announce_ready(g);
     start_notifying(r);
+    r->trim.expired = on_trim;
+    on_trim(&r->trim);
     if (g->options.live)
         start_live(g);
     loop_run(&g->loop);

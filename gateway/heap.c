@@ -18,6 +18,11 @@ void heap_begin(void)
     (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
+void heap_trim(void)
+{
+    (void)malloc_trim(0);
+}
+
 void *heap_new(size_t size)
 {
     void *memory = calloc(1, size);
