@@ -147,8 +147,9 @@ bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_s
 
 bool address_is_of_this_machine(int fd, const struct sockaddr_storage *peer)
 {
-    struct sockaddr_storage own = {0};
+    struct sockaddr_storage own;
     socklen_t length = sizeof own;
+    memset(&own, 0, sizeof own);
     return getsockname(fd, (struct sockaddr *)&own, &length) == 0 && address_same_host(&own, peer);
 }
 
