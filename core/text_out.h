@@ -26,6 +26,12 @@ void text_decimal(struct text_out *t, int64_t value, unsigned decimals);
 /* The bytes of a text that fit into `max`: no character of UTF-8 is cut in two. */
 size_t text_fitting(const char *text, size_t max);
 
+/* The same, as the precision of "%.*s". */
+static inline int text_precision(const char *text, size_t max)
+{
+    return (int)text_fitting(text, max);
+}
+
 /* Copies those that fit into `size` bytes with their NUL. */
 void text_copy(char *to, size_t size, const char *text);
 

@@ -50,7 +50,7 @@ static bool has_blanks(const char *url)
 /* Bytes of a URL that go into an error: whole characters of UTF-8, so that it can go into JSON. */
 static int quotable(const char *url)
 {
-    return (int)text_fitting(url, 80);
+    return text_precision(url, 80);
 }
 
 bool broker_parse(const char *url, struct broker *b, char error[static BROKER_URL_ERROR_MAX])

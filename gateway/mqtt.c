@@ -74,12 +74,6 @@ bool mqtt_check_url(const char *url, char error[static MQTT_ERROR_MAX])
     return broker_parse(url, &b, error);
 }
 
-/* Bytes of a text that go into an error: whole characters of UTF-8, so that it can go into JSON. */
-static int quotable(const char *text)
-{
-    return (int)text_fitting(text, 60);
-}
-
 /* What the library would refuse at each attempt to connect.  It is not quoted: it may be no text at all. */
 static bool check_text(const char *what, const char *text, char error[static MQTT_ERROR_MAX])
 {
@@ -99,13 +93,13 @@ bool mqtt_check_site(const char *site, char error[static MQTT_ERROR_MAX])
         if ((unsigned char)*p <= ' ' || *p == 0x7F || strchr("+#/", *p)) {
             snprintf(error, MQTT_ERROR_MAX,
                      "site \"%.*s\": blanks, control characters and + # / cannot stand in a topic",
-                     quotable(site), site);
+                     text_precision(site, 60), site);
             return false;
         }
     if (n <= MQTT_SITE_MAX)
         return check_text("site", site, error);
-    snprintf(error, MQTT_ERROR_MAX, "site \"%.*s...\": at most %d bytes", quotable(site), site,
-             MQTT_SITE_MAX);
+    snprintf(error, MQTT_ERROR_MAX, "site \"%.*s...\": at most %d bytes", text_precision(site, 60),
+             site, MQTT_SITE_MAX);
     return false;
 }
 

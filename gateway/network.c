@@ -233,7 +233,7 @@ static void on_failed(struct nm_owner *owner, enum network_kind kind, const char
         return;
     n->has[kind] = false; /* given anew, in case that somebody has removed it */
     snprintf(n->refusal, sizeof n->refusal, "NetworkManager refuses: %.*s",
-             (int)text_fitting(why, sizeof n->refusal - sizeof "NetworkManager refuses: "), why);
+             text_precision(why, sizeof n->refusal - sizeof "NetworkManager refuses: "), why);
     if (n->loop->now_ms >= n->try_ms)
         try_later(n);
 }

@@ -769,9 +769,9 @@ void outbox_close(struct outbox *o)
         run_now(o, JOB_REMOVE);
     if (o->disk.folder[0])
         keep_the_rest(o);
-    if (in_memory(o))
-        log_warning("mqtt", "%llu readings that waited in memory are lost",
-                    (unsigned long long)in_memory(o));
+    unsigned long long lost = in_memory(o);
+    if (lost)
+        log_warning("mqtt", "%llu readings that waited in memory are lost", lost);
     spool_close(o->disk.spool);
     free(o);
 }

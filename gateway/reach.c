@@ -116,7 +116,7 @@ bool reach_check_target(const char *target, char error[static REACH_ERROR_MAX])
              numeric
                  ? "\"%.*s\" is not the address of one machine that can be reached from anywhere"
                  : "\"%.*s\": a host name or an address alone, like example.org or 192.0.2.1",
-             (int)text_fitting(target, 60), target);
+             text_precision(target, 60), target);
     return false;
 }
 

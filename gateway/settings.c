@@ -34,7 +34,7 @@ static void note_problem(struct settings *s, const struct config_errors *errors,
     else if (errors->count)
         snprintf(s->problem, sizeof s->problem,
                  "%s in the stored configuration cannot be used (%.*s): the default holds",
-                 errors->list[0].pointer, (int)text_fitting(errors->list[0].detail, 120),
+                 errors->list[0].pointer, text_precision(errors->list[0].detail, 120),
                  errors->list[0].detail);
     if (s->problem[0])
         log_warning("settings", "%s/%s: %s", s->state_dir, SETTINGS_FILE, s->problem);

@@ -26,8 +26,7 @@ enum {
     APPLICATION = 0x53435350, /* "SCSP", for file(1) and against a stranger's file */
     FORMAT = 1,               /* grows with SCHEMA and with what is in a row */
     BUSY_MS = 200,
-    UNREAD_MAX =
-        10, /* errors of the disk; as it is tried every half a minute, five minutes of them */
+    UNREAD_MAX = 10,      /* errors of the disk: tried each half a minute, five minutes of them */
     VALUE_MAX = 1 << 20,  /* bytes of any value that SQLite may handle */
     SMALL_FILE = 1 << 18, /* so much is kept when the spool is empty: the next append needs it */
     WINDOW_BITS =

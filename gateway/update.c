@@ -151,7 +151,7 @@ static void wait_for_restart(struct update *u, const char *why)
 {
     char detail[UPDATE_DETAIL_MAX];
     snprintf(detail, sizeof detail, "restart the box to use %s%s%.*s", u->record.to,
-             why[0] ? ": " : "", (int)text_fitting(why, 120), why);
+             why[0] ? ": " : "", text_precision(why, 120), why);
     log_warning("update", "%s", detail);
     enter(u, UPDATE_WAITING, detail);
 }
@@ -253,12 +253,6 @@ static void on_completed(struct rauc_owner *owner, const char *error)
 
 /* --- checking --------------------------------------------------------------------------------- */
 
-/* Bytes of a text that go into a reason: whole characters of UTF-8, so that it can go into JSON. */
-static int quotable(const char *text)
-{
-    return (int)text_fitting(text, 60);
-}
-
 /* Also notes which release it is. */
 static bool fits(struct update *u, const char *compatible, const char *version,
                  char why[static UPDATE_ERROR_MAX])
@@ -266,11 +260,12 @@ static bool fits(struct update *u, const char *compatible, const char *version,
     struct update_version v;
     if (strcmp(compatible, u->rauc.compatible) != 0)
         snprintf(why, UPDATE_ERROR_MAX, "it is for \"%.*s\", and this box is \"%.*s\"",
-                 quotable(compatible), compatible, quotable(u->rauc.compatible), u->rauc.compatible);
+                 text_precision(compatible, 60), compatible, text_precision(u->rauc.compatible, 60),
+                 u->rauc.compatible);
     else if (!update_version_read(version, &v))
         snprintf(why, UPDATE_ERROR_MAX,
                  "its version \"%.*s\" is none of ours: MAJOR.MINOR.PATCH+security.N",
-                 quotable(version), version);
+                 text_precision(version, 60), version);
     else {
         update_version_text(&v, u->record.to);
         return update_version_allowed(&v, &u->floor, why);
