@@ -74,13 +74,10 @@ static void demand_as_modelled(const char *value, size_t size,
     demand(login->user_is_right == (user == 4 && memcmp(credentials, "user", 4) == 0));
 }
 
-/* A text without a NUL behind it, as it stands in the memory of a request. */
+/* With a NUL behind it, as libmicrohttpd has it. */
 static void try_value(const uint8_t *data, size_t size, struct authorization_login *login)
 {
-    char *value = malloc(size + 1); /* of size 0, too */
-    demand(value != NULL);
-    memcpy(value, data, size);
-    value[size] = 0;
+    char *value = text_of_input(data, size);
     authorization_basic(value, size, login);
     demand_as_modelled(value, size, login);
     const char *token = authorization_behind(value, size, "Bearer");

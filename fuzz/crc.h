@@ -16,6 +16,14 @@ static inline uint16_t crc_of(uint16_t crc, const uint8_t *p, size_t n)
     return crc;
 }
 
+/* A frame's right CRC in the place of its last two bytes; it has more than these. */
+static inline void put_crc(uint8_t *p, size_t n)
+{
+    uint16_t crc = crc_of(CRC_MODBUS, p, n - 2);
+    p[n - 2] = (uint8_t)crc;
+    p[n - 1] = (uint8_t)(crc >> 8);
+}
+
 /* Whether a frame ends with the CRC of what is before it, low byte first. */
 static inline int ends_with_crc(const uint8_t *p, size_t n)
 {

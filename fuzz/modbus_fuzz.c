@@ -209,9 +209,7 @@ static void repair(uint8_t *p, size_t n)
             length = 1;
             continue;
         }
-        uint16_t crc = crc_of(CRC_MODBUS, p, length - 2);
-        p[length - 2] = (uint8_t)crc;
-        p[length - 1] = (uint8_t)(crc >> 8);
+        put_crc(p, length);
     }
 }
 

@@ -19,11 +19,8 @@ static const uint8_t *pieces_copy(const uint8_t *data, size_t size, bool repairs
         memcpy(bytes, data, size);
     for (uint8_t *p = bytes; repairs && size > 2;) {
         size_t n = p[1] < size - 2 ? p[1] : size - 2, skipped = p[2] == CONFIGURATION_START;
-        if (n > 2 + skipped) {
-            uint16_t crc = crc_of(CRC_MODBUS, p + 2 + skipped, n - 2 - skipped);
-            p[n] = (uint8_t)crc;
-            p[n + 1] = (uint8_t)(crc >> 8);
-        }
+        if (n > 2 + skipped)
+            put_crc(p + 2 + skipped, n - skipped);
         p += 2 + n;
         size -= 2 + n;
     }
