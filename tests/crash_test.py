@@ -344,10 +344,7 @@ class Box:
     def start(self):
         self.server, self.login = start(self.folder, self.folder, prepare=allow_tracing)
         self.user = Https(self.server, self.login)
-        self.idle = self.threads()
-
-    def threads(self):
-        return len(os.listdir(f"/proc/{self.server.pid}/task"))
+        self.idle = self.server.threads()
 
     def restart(self, number=signal.SIGTERM):
         """The exit code of what ran before; the new one has nothing to complain of."""
@@ -386,7 +383,7 @@ class Box:
 
     def traced(self, inject=None, paths=None):
         """By strace; not the workers that are still at what came before."""
-        wait_until(lambda: self.threads() <= self.idle, "the end of all workers")
+        wait_until(lambda: self.server.threads() <= self.idle, "the end of all workers")
         names = [name + end for name in ("config.json", "config.json.newer", "password") for end in ("", ".new")]
         return Strace(self.folder, self.server, paths or [self.state, *(self.state / name for name in names)], inject)
 

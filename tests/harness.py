@@ -201,6 +201,9 @@ class Process:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
 
 class Gateway(Process):
     """`smart-connect run`, ready to serve."""

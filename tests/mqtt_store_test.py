@@ -91,7 +91,7 @@ def disk_files(state):
 def wait_for_disk(server):
     """Until nothing is being written: a thread does that.  A disk that stands still for a second is a minute of a meter
     here."""
-    wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/task")) == 1, "an idle disk", 60)
+    wait_until(lambda: server.threads() == 1, "an idle disk", 60)
 
 
 # --- away and back -----------------------------------------------------------------------------

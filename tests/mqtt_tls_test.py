@@ -935,10 +935,10 @@ def test_attempts_that_hang_do_not_pile_up(at, peer, good):
     one = at(secure(quiet.url), good.pin())
     for _ in range(100):
         one.reset("soft")
-    assert threads(one.server) < 40 and one.server.descriptors() < 250
+    assert one.server.threads() < 40 and one.server.descriptors() < 250
     assert_modbus_answers(one.server)
     quiet.close()
-    wait_until(lambda: threads(one.server) <= 2, "the end of all but one", HANDSHAKE_S + 5)
+    wait_until(lambda: one.server.threads() <= 2, "the end of all but one", HANDSHAKE_S + 5)
 
 
 # --- long lives --------------------------------------------------------------------------------
@@ -946,12 +946,8 @@ def test_attempts_that_hang_do_not_pile_up(at, peer, good):
 NO_DISK = ("--mqtt-keep-days", "0")  # the file of what waits is opened when it is needed, and has descriptors of its own
 
 
-def threads(process):
-    return len(os.listdir(f"/proc/{process.pid}/task"))
-
-
 def figures(server):
-    return server.descriptors(), threads(server), server.rss_kib()
+    return server.descriptors(), server.threads(), server.rss_kib()
 
 
 def settled(server, before):

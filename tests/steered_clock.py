@@ -30,7 +30,7 @@ def held_by(server):
     for link in pathlib.Path(f"/proc/{server.pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
             held += os.readlink(link) not in tried
-    return held, len(os.listdir(f"/proc/{server.pid}/task"))
+    return held, server.threads()
 
 
 class SteeredClock:

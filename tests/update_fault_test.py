@@ -49,16 +49,12 @@ def ready(one):
     wait_until(lambda: one.get(FIRMWARE)["Slots"] and one.get(FIRMWARE)["State"] == "idle", "the slots")
 
 
-def threads(one):
-    return len(os.listdir(f"/proc/{one.server.pid}/task"))
-
-
 class Upload:
     """Its head was sent, and its file was made; its bytes come with end()."""
 
     def __init__(self, one, bundle):
         self.one, self.bundle, self.connection = one, bundle, one.user.connect()
-        self.idle = threads(one)
+        self.idle = one.server.threads()
         head = {"Content-Type": "application/octet-stream", "Content-Length": len(bundle)}
         self.connection.send(one.user.head("POST", FIRMWARE, head))
         wait_until(lambda: one.get(FIRMWARE)["State"] == "receiving", "it is let come")
@@ -92,7 +88,7 @@ def traced_upload(one, bundle, inject=None):
     if "KILL" in (inject or ""):
         wait_until(lambda: not strace.running(), "strace has nothing left to trace")
     else:
-        wait_until(lambda: one.get(FIRMWARE)["State"] == "idle" and threads(one) <= upload.idle, "the end of the update")
+        wait_until(lambda: one.get(FIRMWARE)["State"] == "idle" and one.server.threads() <= upload.idle, "the end of the update")
         strace.end()
     return status, strace
 
