@@ -95,15 +95,23 @@ static void make_unknown(struct throttle *t, const uint8_t whole[static ADDRESS_
         t->known[i].used = false;
 }
 
-/* What the failures of an address count by: itself while it is known, so that no neighbour has it locked; else its
+/* Who asks, and what his failures count by: himself while he is known, so that no neighbour has him locked; else his
  * /64. */
-static void counted_key(const struct throttle *t, const uint8_t whole[static ADDRESS_LEN],
-                        uint8_t key[static ADDRESS_LEN])
+struct visitor {
+    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
+    bool is_known;
+};
+
+static struct visitor visitor_of(const struct throttle *t, const struct sockaddr_storage *address)
 {
-    if (find_known(t, whole) >= 0)
-        memcpy(key, whole, ADDRESS_LEN);
+    struct visitor v;
+    whole_of(address, v.whole);
+    v.is_known = find_known(t, v.whole) >= 0;
+    if (v.is_known)
+        memcpy(v.key, v.whole, ADDRESS_LEN);
     else
-        key_of(whole, key);
+        key_of(v.whole, v.key);
+    return v;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -188,13 +196,11 @@ static int64_t take(struct throttle_quota *q, int per_second, int64_t now_ms)
 
 int64_t throttle_ask(struct throttle *t, const struct sockaddr_storage *address, int64_t now_ms)
 {
-    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
-    whole_of(address, whole);
-    counted_key(t, whole, key);
-    int i = find(t, key, now_ms);
+    const struct visitor v = visitor_of(t, address);
+    int i = find(t, v.key, now_ms);
     if (i >= 0 && locked_ms(&t->entries[i], now_ms))
         return locked_ms(&t->entries[i], now_ms);
-    if (find_known(t, whole) >= 0)
+    if (v.is_known)
         return take(&t->known_quota, KNOWN_PER_SECOND, now_ms);
     if (i >= 0)
         return take(&t->suspects_quota, SUSPECTS_PER_SECOND, now_ms);
@@ -235,15 +241,13 @@ static struct throttle_entry *hand_over(struct throttle *t, struct throttle_entr
 
 bool throttle_failed(struct throttle *t, const struct sockaddr_storage *address, int64_t now_ms)
 {
-    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
-    whole_of(address, whole);
-    counted_key(t, whole, key);
-    struct throttle_entry *e = entry_of(t, key, now_ms);
+    const struct visitor v = visitor_of(t, address);
+    struct throttle_entry *e = entry_of(t, v.key, now_ms);
     t->failures++;
     count(e, now_ms);
     if (e->failures < THROTTLE_FREE_FAILURES)
         return false;
-    make_unknown(t, whole);
+    make_unknown(t, v.whole);
     e = hand_over(t, e, now_ms);
     make_unknown(t, e->address); /* of a /64 the one that ends in zeros, which counts with it */
     e->locked_until_ms = now_ms + lock_ms(e->failures);
@@ -253,29 +257,23 @@ bool throttle_failed(struct throttle *t, const struct sockaddr_storage *address,
 /* The failures that counted by himself are those of when he was known before. */
 void throttle_passed(struct throttle *t, const struct sockaddr_storage *address)
 {
-    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
-    whole_of(address, whole);
-    counted_key(t, whole, key);
+    const struct visitor v = visitor_of(t, address);
     for (int i = 0; i < THROTTLE_ADDRESSES; i++)
-        if (same(t->entries[i].address, key) || same(t->entries[i].address, whole))
+        if (same(t->entries[i].address, v.key) || same(t->entries[i].address, v.whole))
             t->entries[i].failures = 0;
-    make_known(t, whole);
+    make_known(t, v.whole);
 }
 
 bool throttle_is_known(const struct throttle *t, const struct sockaddr_storage *address)
 {
-    uint8_t whole[ADDRESS_LEN];
-    whole_of(address, whole);
-    return find_known(t, whole) >= 0;
+    return visitor_of(t, address).is_known;
 }
 
 int64_t throttle_locked_ms(const struct throttle *t, const struct sockaddr_storage *address,
                            int64_t now_ms)
 {
-    uint8_t whole[ADDRESS_LEN], key[ADDRESS_LEN];
-    whole_of(address, whole);
-    counted_key(t, whole, key);
-    int i = find(t, key, now_ms);
+    const struct visitor v = visitor_of(t, address);
+    int i = find(t, v.key, now_ms);
     return i < 0 ? 0 : locked_ms(&t->entries[i], now_ms);
 }
 
